@@ -1,0 +1,123 @@
+"""Disk: canonical JSON, hashes, and writes that are whole or absent."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from liftgate.errors import InputError
+
+
+def sha256_bytes(data: bytes) -> str:
+    """Full lowercase sha256 of a byte string."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def sha256_file(path: Path) -> str:
+    """Full lowercase sha256 of a file, read in blocks."""
+    with path.open("rb") as handle:
+        return hashlib.file_digest(handle, "sha256").hexdigest()
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte form of a JSON value that hashes are taken over: sorted keys, no spaces, UTF-8."""
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def digest(value: Any) -> str:
+    """sha256 over the canonical JSON of a value."""
+    return sha256_bytes(canonical(value))
+
+
+def pretty(value: Any) -> bytes:
+    """The form in which JSON files are written: two spaces, sorted keys, final newline."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
+
+
+def read_bytes(path: Path, what: str = "file") -> bytes:
+    """Read a file that a person named. Raises `InputError` with the place when it cannot be read."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such {what}", hint="check the path, or the command that should write it") from None
+    except IsADirectoryError:
+        raise InputError(f"{path} is a folder, expected a {what}") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+
+
+def read_json(path: Path, *, schema_version: int = 1) -> dict[str, Any]:
+    """Read a file of the run folder; refuses unknown schema versions."""
+    try:
+        data = orjson.loads(read_bytes(path))
+    except orjson.JSONDecodeError as error:
+        raise InputError(f"{path}:{error.lineno}: not valid JSON: {error.msg}", hint=_REBUILD) from None
+    if not isinstance(data, dict):
+        raise InputError(f"{path}: expected a JSON object", hint=_REBUILD)
+    if data.get("schema_version") != schema_version:
+        raise InputError(
+            f"{path}: schema_version is {data.get('schema_version')!r}, this Liftgate reads {schema_version}",
+            hint="run the step that wrote it again with this version, or install the version that wrote it",
+        )
+    return data
+
+
+_REBUILD = "the file was cut short or edited; run the step that writes it again"
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; renamed over it at the end, removed when anything fails."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        os.close(handle)
+    except OSError as error:
+        raise _unwritable(path, error) from None
+    temporary = Path(name)
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise _unwritable(path, error) from None
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Write a file whole, or leave what was there."""
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_json(path: Path, data: Mapping[str, Any]) -> None:
+    """Write one JSON object in the pretty form."""
+    write_bytes(path, pretty(data))
+
+
+def write_jsonl(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON Lines: UTF-8, LF, final newline."""
+    with replacing(path) as temporary, temporary.open("wb") as handle:
+        for row in rows:
+            handle.write(orjson.dumps(row) + b"\n")
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    hint = "free some space and run the same command again; finished work is kept"
+    if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+        hint = "check the folder's permissions"
+    return InputError(f"{path}: cannot be written: {error.strerror}", hint=hint)
