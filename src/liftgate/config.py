@@ -76,7 +76,9 @@ def parse_yaml(text: str | bytes, path: str) -> Document:
     """Parse one YAML (or JSON) document. Raises `InputError` with the line of every problem found."""
     raw = text.encode() if isinstance(text, str) else text
     if len(raw) > MAX_DOCUMENT_BYTES:
-        raise InputError(f"{path} is larger than {MAX_DOCUMENT_BYTES:,} bytes", hint="this is not a configuration file")
+        raise InputError(
+            f"{path} is larger than {MAX_DOCUMENT_BYTES:,} bytes", hint="this is not a configuration file"
+        )
     try:
         decoded = raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -85,7 +87,9 @@ def parse_yaml(text: str | bytes, path: str) -> Document:
     lines: dict[Key, int] = {}
     problems: list[Problem] = []
     try:
-        data = _build(yaml.compose(_without_aliases(decoded, path), Loader=_Loader), (), lines, problems, path)
+        data = _build(
+            yaml.compose(_without_aliases(decoded, path), Loader=_Loader), (), lines, problems, path
+        )
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{path}:{mark.line + 1}" if mark else path
@@ -127,7 +131,9 @@ def _without_aliases(text: str, path: str) -> str:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             line = event.start_mark.line + 1
-            raise InputError(f"{path}:{line}: YAML anchors and aliases are not supported", hint="write the value out")
+            raise InputError(
+                f"{path}:{line}: YAML anchors and aliases are not supported", hint="write the value out"
+            )
     return text
 
 
@@ -143,10 +149,14 @@ def _build(node: Any, key: Key, lines: dict[Key, int], problems: list[Problem], 
             name = _scalar(key_node)
             line = key_node.start_mark.line + 1
             if not isinstance(name, str):
-                problems.append(Problem(f"{path}:{line} {json_path(key)}", f"the key {name!r} is not text; quote it"))
+                problems.append(
+                    Problem(f"{path}:{line} {json_path(key)}", f"the key {name!r} is not text; quote it")
+                )
                 continue
             if name in built:
-                problems.append(Problem(f"{path}:{line} {json_path(key)}", f"the key {name!r} stands here twice"))
+                problems.append(
+                    Problem(f"{path}:{line} {json_path(key)}", f"the key {name!r} stands here twice")
+                )
                 continue
             lines[(*key, name)] = line
             built[name] = _build(value_node, (*key, name), lines, problems, path)
@@ -181,7 +191,9 @@ def _problems(error: Any, document: Document) -> Iterator[Problem]:
         return
     if error.validator == "enum" and isinstance(error.instance, str):
         allowed = [str(value) for value in error.validator_value]
-        message = f"{error.instance!r} is not one of {', '.join(allowed)}{did_you_mean(error.instance, allowed)}"
+        message = (
+            f"{error.instance!r} is not one of {', '.join(allowed)}{did_you_mean(error.instance, allowed)}"
+        )
         yield Problem(document.place(key), message)
         return
     if error.validator == "required":
@@ -207,12 +219,18 @@ def _sentence(error: Any) -> str:
         case "const":
             return f"expected {json.dumps(error.validator_value)}, found {shown}"
         case "pattern":
-            return f"{shown} does not have the form {error.schema.get('description') or error.validator_value}"
+            return (
+                f"{shown} does not have the form {error.schema.get('description') or error.validator_value}"
+            )
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             word = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
             return f"{shown} must be {word.get(error.validator, 'less than')} {error.validator_value}"
         case "minItems" | "minLength" | "minProperties":
-            return "must not be empty" if error.validator_value == 1 else f"needs at least {error.validator_value}"
+            return (
+                "must not be empty"
+                if error.validator_value == 1
+                else f"needs at least {error.validator_value}"
+            )
         case _:
             message: str = error.message
             return message if len(message) <= 200 else message[:197] + "..."

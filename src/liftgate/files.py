@@ -1,11 +1,10 @@
-"""Disk: canonical JSON, hashes, and writes that are whole or absent."""
+"""Disk: reads that explain themselves, writes that are whole or absent."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
 import hashlib
-import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,12 +13,22 @@ from typing import Any
 
 import orjson
 
+from liftgate.digests import canonical, digest, pretty, sha256_bytes
 from liftgate.errors import InputError
 
-
-def sha256_bytes(data: bytes) -> str:
-    """Full lowercase sha256 of a byte string."""
-    return hashlib.sha256(data).hexdigest()
+__all__ = [
+    "canonical",
+    "digest",
+    "pretty",
+    "read_bytes",
+    "read_json",
+    "replacing",
+    "sha256_bytes",
+    "sha256_file",
+    "write_bytes",
+    "write_json",
+    "write_jsonl",
+]
 
 
 def sha256_file(path: Path) -> str:
@@ -28,27 +37,14 @@ def sha256_file(path: Path) -> str:
         return hashlib.file_digest(handle, "sha256").hexdigest()
 
 
-def canonical(value: Any) -> bytes:
-    """The one byte form of a JSON value that hashes are taken over: sorted keys, no spaces, UTF-8."""
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
-
-
-def digest(value: Any) -> str:
-    """sha256 over the canonical JSON of a value."""
-    return sha256_bytes(canonical(value))
-
-
-def pretty(value: Any) -> bytes:
-    """The form in which JSON files are written: two spaces, sorted keys, final newline."""
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n").encode()
-
-
 def read_bytes(path: Path, what: str = "file") -> bytes:
     """Read a file that a person named. Raises `InputError` with the place when it cannot be read."""
     try:
         return path.read_bytes()
     except FileNotFoundError:
-        raise InputError(f"{path}: no such {what}", hint="check the path, or the command that should write it") from None
+        raise InputError(
+            f"{path}: no such {what}", hint="check the path, or the command that should write it"
+        ) from None
     except IsADirectoryError:
         raise InputError(f"{path} is a folder, expected a {what}") from None
     except OSError as error:
