@@ -1,0 +1,85 @@
+"""Text that somebody else wrote, made inert for Markdown: the only place that turns data into Markdown.
+
+`Markdown` marks a string that may stand in a comment as it is. The type checker keeps raw text out of the
+comment, because tables, lists and sections accept nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NewType
+
+Markdown = NewType("Markdown", str)
+
+TEXT_LIMIT = 240
+FENCE_LIMIT = 4_000
+_SURELY_ENOUGH = 8
+
+_LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
+_SPACES = re.compile(r"\s+")
+# Controls, bidi controls, characters without a glyph, and the tag block that smuggles invisible text.
+# Zero-width joiner and non-joiner stay: several scripts cannot be written without them.
+_INVISIBLE = re.compile(
+    "[\x00-\x08\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+# GitHub looks for these after rendering, in plain text, so only a gap inside them helps.
+_GAP = "\u200b"
+_REFERENCES = (
+    (re.compile(r"@"), f"@{_GAP}"),
+    (re.compile(r"#(?=\d)"), f"#{_GAP}"),
+    (re.compile(r"\b(GH|GHSA|CVE)-(?=\w)", re.IGNORECASE), rf"\1-{_GAP}"),
+    (re.compile(r"(?<![0-9A-Za-z])([0-9a-f]{4})(?=[0-9a-f]{3,36}(?![0-9A-Za-z]))"), rf"\1{_GAP}"),
+    (re.compile(r":(?=//)"), f":{_GAP}"),
+    (re.compile(r"\b(www)(?=\.)", re.IGNORECASE), rf"\1{_GAP}"),
+    (re.compile(r"\b(mailto|xmpp):", re.IGNORECASE), rf"\1:{_GAP}"),
+)
+# A character reference can never be Markdown structure, not even a table's pipe, whatever the parser.
+_STRUCTURE = {ord(c): f"&#{ord(c)};" for c in "&<>[]|\\`*_~$" + _GAP}
+_BLOCK_START = re.compile(r"([-+=](?![\d.])|#|:(?=-)|[\d\u200b]{1,12}[.)](?=\s|$))")
+_CODE_UNSAFE = re.compile(r"[`|\\]|^\s|\s$|^$")
+
+
+def clean(text: str, limit: int = TEXT_LIMIT) -> str:
+    """One line of visible text, at most `limit` characters; still to be escaped for where it goes."""
+    return _cut(_SPACES.sub(" ", _visible(text, limit)).strip(), limit)
+
+
+def escape(text: str, limit: int = TEXT_LIMIT) -> Markdown:
+    """Text that reads as it was written and does nothing: no markup, link, image, mention or reference."""
+    shown = clean(text, limit)
+    for pattern, replacement in _REFERENCES:
+        shown = pattern.sub(replacement, shown)
+    start = _BLOCK_START.match(shown)
+    if start is None:
+        return Markdown(shown.translate(_STRUCTURE))
+    # The mark that would open a list, heading or rule is the last character of the match.
+    at = start.end() - 1
+    before, mark, after = shown[:at], ord(shown[at]), shown[at + 1 :]
+    return Markdown(f"{before.translate(_STRUCTURE)}&#{mark};{after.translate(_STRUCTURE)}")
+
+
+def code(text: str, limit: int = TEXT_LIMIT) -> Markdown:
+    """A name in a code span; plain escaped text where a span could be broken out of, by any parser."""
+    shown = clean(text, limit)
+    return escape(text, limit) if _CODE_UNSAFE.search(shown) else Markdown(f"`{shown}`")
+
+
+def fence(text: str, language: str = "", limit: int = FENCE_LIMIT) -> Markdown:
+    """A code block whose fence is longer than any run of backticks inside."""
+    shown = _cut(_visible(text, limit), limit).strip("\n")
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    marks = "`" * max(3, longest + 1)
+    return Markdown(f"{marks}{language}\n{shown}\n{marks}")
+
+
+def _visible(text: str, limit: int) -> str:
+    # Cut first: a megabyte of somebody's output must not pass through the expressions below.
+    text = _LINE_BREAK.sub("\n", text[: limit * _SURELY_ENOUGH])
+    return _SURROGATE.sub("\ufffd", _INVISIBLE.sub("", text))
+
+
+def _cut(text: str, limit: int) -> str:
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
