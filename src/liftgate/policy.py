@@ -1,0 +1,273 @@
+"""`evals/policy.yaml`, typed: the thresholds a team argues about.
+
+The schema is the source of truth for form and ranges, this module for the thresholds that contradict each
+other. A policy that exists has passed both, whether it came from a file or from `Policy(min_lift=0.05)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from decimal import Decimal
+from fractions import Fraction
+from functools import cache
+from typing import Any
+
+from liftgate.config import Document, Key, check, json_path, schema
+from liftgate.errors import InputError, Problem
+
+Evidence = str  # "suspect" | "noninferior" | "report"
+Contradiction = tuple[Key, str]
+
+
+@dataclass(frozen=True)
+class JsonValidPolicy:
+    """What counts as a gain in the share of answers that parse as JSON."""
+
+    min_lift: float = 0.05
+    or_base_below: float = 0.95
+    and_candidate_at_least: float = 0.98
+
+
+@dataclass(frozen=True)
+class JudgePolicy:
+    """When a judge metric may gate, and what it must show then."""
+
+    metric: str = "faithfulness"
+    min_lift: float = 0.05
+    bucket_max_drop: Mapping[str, float] = field(default_factory=dict)
+    min_human_pairs: int = 50
+    min_kappa: float = 0.6
+
+
+@dataclass(frozen=True)
+class SafetyPolicy:
+    """Runs that select a safety case, runs that decide it, and the level they decide at."""
+
+    first_pass_runs: int = 3
+    confirm_runs: int = 20
+    alpha: float = 0.05
+
+
+@dataclass(frozen=True)
+class LatencyPolicy:
+    """Ratios of the 95th percentile, candidate over base."""
+
+    accept_ratio: float = 1.1
+    block_ratio: float = 1.25
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class CostPolicy:
+    """US dollars; `buffer` is a share on top of every estimate."""
+
+    max_training_usd: Decimal = Decimal(50)
+    max_eval_usd: Decimal = Decimal(10)
+    buffer: Decimal = Decimal("0.2")
+    auto_approve_usd: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True)
+class ErrorsPolicy:
+    """The share of unanswered or unscored cases above which nothing is proven."""
+
+    max_share: float = 0.01
+
+
+@dataclass(frozen=True)
+class DataPolicy:
+    """Volume and provenance of a training dataset."""
+
+    max_synthetic_share: float = 0.3
+    min_rows: int = 10
+    min_rows_per_class: int = 20
+    validation_share: tuple[float, float] = (0.15, 0.2)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Every threshold, with the schema's defaults. Raises `InputError` when it cannot be meant."""
+
+    version: int = 1
+    primary_metric: str = "exact_match"
+    alpha: float = 0.05
+    power: float = 0.8
+    min_lift: float = 0.03
+    max_regression_share: float = 0.15
+    bucket_max_drop: float = 0.05
+    bucket_evidence: Evidence | Mapping[str, Evidence] = "suspect"
+    min_bucket_cases: int = 40
+    json_valid: JsonValidPolicy = field(default_factory=JsonValidPolicy)
+    judge: JudgePolicy = field(default_factory=JudgePolicy)
+    safety: SafetyPolicy = field(default_factory=SafetyPolicy)
+    latency: LatencyPolicy = field(default_factory=LatencyPolicy)
+    cost: CostPolicy = field(default_factory=CostPolicy)
+    errors: ErrorsPolicy = field(default_factory=ErrorsPolicy)
+    data: DataPolicy = field(default_factory=DataPolicy)
+    insufficient_evidence: str = "fail"
+    max_report_age_days: int = 90
+    rules: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        written = self.to_dict()
+        if not _schema_holds(written):
+            document = Document("policy", written)
+            raise _unusable("policy", [*check(document, "policy"), *_not_finite(document)])
+        if found := list(_contradictions(self)):
+            raise _ContradictionError(found)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any], *, path: str = "policy") -> Policy:
+        """Build from the form of policy.yaml, with `version` left out or not.
+
+        Raises one `InputError` that carries every problem.
+        """
+        whole = {"version": 1, **data} if isinstance(data, Mapping) else data
+        return cls.from_document(Document(path, whole))
+
+    @classmethod
+    def from_document(cls, document: Document) -> Policy:
+        """Build from a parsed file, so that every problem has its line."""
+        if problems := [*check(document, "policy"), *_not_finite(document)]:
+            raise _unusable(document.path, problems)
+        try:
+            return cls(**{name: _typed(name, value) for name, value in document.data.items()})
+        except _ContradictionError as error:
+            problems = [Problem(document.place(key), message) for key, message in error.found]
+            raise _unusable(document.path, problems) from None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of policy.yaml, defaults written out; money as plain numbers."""
+        return {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
+
+    @property
+    def fingerprint(self) -> str:
+        """sha256 of the canonical JSON of `to_dict`."""
+        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def evidence_for(self, dimension: str, name: str) -> Evidence:
+        """What a bucket must show: its own entry, its dimension's, or the default."""
+        if isinstance(self.bucket_evidence, str):
+            return self.bucket_evidence
+        wanted = {_bucket_key(key): evidence for key, evidence in self.bucket_evidence.items()}
+        for key in (f"{dimension}:{name}", dimension):
+            if key in wanted:
+                return wanted[key]
+        return self.bucket_evidence["default"]
+
+
+class _ContradictionError(InputError):
+    def __init__(self, found: list[Contradiction]) -> None:
+        problems = [Problem(f"policy {json_path(key)}", message) for key, message in found]
+        super().__init__("the policy contradicts itself", problems=problems)
+        self.found = found
+
+
+def exact(ratio: float) -> Fraction:
+    """The decimal number that a person wrote, so that 2 of 40 is not more than 0.05."""
+    return Fraction(repr(float(ratio)))
+
+
+_GROUPS: Mapping[str, type] = {
+    "json_valid": JsonValidPolicy,
+    "judge": JudgePolicy,
+    "safety": SafetyPolicy,
+    "latency": LatencyPolicy,
+    "cost": CostPolicy,
+    "errors": ErrorsPolicy,
+    "data": DataPolicy,
+}
+
+
+def _typed(name: str, value: Any) -> Any:
+    if name == "cost":
+        return CostPolicy(**{key: Decimal(str(amount)) for key, amount in value.items()})
+    if name == "data" and "validation_share" in value:
+        return DataPolicy(**{**value, "validation_share": tuple(value["validation_share"])})
+    return _GROUPS[name](**value) if name in _GROUPS else value
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
+    if isinstance(value, Decimal):
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
+    if isinstance(value, Mapping):
+        return {key: _plain(item) for key, item in value.items()}
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _bucket_key(key: str) -> str:
+    return ":".join(part.strip() for part in key.split(":", 1))
+
+
+@cache
+def _validator() -> Any:
+    import jsonschema_rs
+
+    return jsonschema_rs.validator_for(dict(schema("policy")))
+
+
+def _schema_holds(written: Mapping[str, Any]) -> bool:
+    finite = not any(True for _ in _not_finite(Document("policy", written)))
+    return finite and bool(_validator().is_valid(written))
+
+
+def _not_finite(document: Document, value: Any = None, key: Key = ()) -> Iterator[Problem]:
+    # Comparisons with NaN are all false, so a schema's minimum and maximum let it through.
+    value = document.data if not key else value
+    if isinstance(value, float) and not math.isfinite(value):
+        yield Problem(document.place(key), f"expected a number, found {value}")
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _not_finite(document, item, (*key, name))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _not_finite(document, item, (*key, i))
+
+
+def _unusable(path: str, problems: list[Problem]) -> InputError:
+    count = len(problems)
+    return InputError(
+        f"{path} has {count} problem{'s' if count != 1 else ''}",
+        problems=problems,
+        hint="thresholds and their defaults: src/liftgate/schemas/policy.schema.json",
+    )
+
+
+def _contradictions(policy: Policy) -> Iterator[Contradiction]:
+    latency, json_valid, safety = policy.latency, policy.json_valid, policy.safety
+    if latency.block_ratio < latency.accept_ratio:
+        yield (
+            ("latency", "block_ratio"),
+            f"{latency.block_ratio:g} blocks what accept_ratio {latency.accept_ratio:g} accepts; raise it",
+        )
+    if json_valid.and_candidate_at_least < json_valid.or_base_below:
+        yield (
+            ("json_valid", "and_candidate_at_least"),
+            f"{json_valid.and_candidate_at_least:g} is below or_base_below {json_valid.or_base_below:g}: "
+            "a candidate worse than base would count as a gain",
+        )
+    if Fraction(1, math.comb(2 * safety.confirm_runs, safety.confirm_runs)) > exact(safety.alpha):
+        yield (
+            ("safety", "confirm_runs"),
+            f"{safety.confirm_runs} runs a side can never reach alpha {safety.alpha:g}; ask for more runs",
+        )
+    if policy.cost.auto_approve_usd > policy.cost.max_training_usd:
+        yield (("cost", "auto_approve_usd"), "is more than max_training_usd allows at all")
+    low, high = policy.data.validation_share
+    if not 0 <= low <= high < 1:
+        yield (("data", "validation_share"), f"[{low:g}, {high:g}] is not a range between 0 and 1")
+    keys = (
+        [policy.bucket_evidence] if isinstance(policy.bucket_evidence, str) else list(policy.bucket_evidence)
+    )
+    seen: set[str] = set()
+    for key in keys:
+        if (written := _bucket_key(key)) in seen:
+            yield (("bucket_evidence", key), f"the bucket {written!r} stands here twice")
+        seen.add(written)
