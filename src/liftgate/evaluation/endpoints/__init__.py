@@ -1,4 +1,4 @@
-"""Endpoints: things that complete prompts. One module each, in a literal table; SDKs are imported inside them.
+"""Endpoints: things that complete prompts. One module each, in a literal table; SDKs are imported late.
 
 An endpoint module has one public function, `connect(settings: Settings) -> Endpoint`.
 """
