@@ -1,0 +1,153 @@
+"""`liftgate validate`: every problem of a dataset in one pass."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liftgate.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from liftgate.data.checks.context import Context
+    from liftgate.findings import Finding
+
+HELP = "check a dataset: form, provenance, duplicates, labels, leakage"
+TARGETS = ("openai", "azure", "bedrock-nova", "bedrock-claude", "trl")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The contract's flags, and where to write the findings."""
+    parser.add_argument("file", type=Path, metavar="FILE.jsonl", help="the dataset")
+    parser.add_argument(
+        "--golden",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="golden or safety cases (repeatable)",
+    )
+    parser.add_argument("--card", type=Path, metavar="FILE", help="the dataset's card.yaml")
+    parser.add_argument("--target", choices=TARGETS, help="where the rows will be trained")
+    parser.add_argument("--policy", type=Path, metavar="FILE", help="thresholds (default: the built-in ones)")
+    parser.add_argument("--encoding", metavar="NAME", help="token encoding instead of the target's own")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="write the result here as well")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Validate, write, answer 0 or 10."""
+    from liftgate.files import pretty, write_json
+
+    report = validate_files(
+        arguments.file,
+        golden=arguments.golden,
+        card=arguments.card,
+        target=arguments.target,
+        policy=arguments.policy,
+        encoding=arguments.encoding,
+    )
+    if arguments.out:
+        write_json(arguments.out, report)
+    if arguments.json:
+        sys.stdout.write(pretty(report).decode())
+    else:
+        sys.stderr.write(as_text(report, str(arguments.file)))
+    return ExitCode.PASS if report["outcome"] == "pass" else ExitCode.BLOCKED
+
+
+def validate_files(
+    file: Path,
+    *,
+    golden: Sequence[Path] = (),
+    card: Path | None = None,
+    target: str | None = None,
+    policy: Path | None = None,
+    encoding: str | None = None,
+) -> dict[str, Any]:
+    """Read the files and validate: the object that `--json` prints. `InputError` for unusable files."""
+    from liftgate.data.card import read_card
+    from liftgate.data.checks.context import Context
+    from liftgate.data.dataset import read_rows
+    from liftgate.data.golden import read_cases
+    from liftgate.files import read_bytes
+    from liftgate.policy import Policy
+    from liftgate.tokens import DEFAULT_ENCODING, checked_encoding
+
+    thresholds = Policy.from_document(_policy_document(policy)) if policy else Policy()
+    data = read_bytes(file, "dataset")
+    context = Context(
+        read_rows(data, str(file)),
+        golden=tuple(read_cases(read_bytes(path, "golden set"), str(path), _suite(path)) for path in golden),
+        card=read_card(read_bytes(card, "dataset card"), str(card)) if card else None,
+        sibling=_sibling(file),
+        thresholds=thresholds.data,
+        encoding=checked_encoding(encoding) if encoding else DEFAULT_ENCODING,
+        target=target,
+    )
+    return validate(context, thresholds.rules)
+
+
+def validate(context: Context, rules: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The contract's object for one dataset, severities as the policy's `rules` say."""
+    from liftgate.data.checks import run_checks
+    from liftgate.findings import blocks, ordered, with_policy
+
+    findings: list[Finding] = ordered(with_policy(run_checks(context), rules or {}))
+    return {
+        "schema_version": 1,
+        "rows": context.dataset.line_count,
+        "tokens": sum(context.row_tokens),
+        "encoding": context.encoding,
+        "findings": [finding.to_dict() for finding in findings],
+        "outcome": "block" if blocks(findings) else "pass",
+    }
+
+
+def as_text(report: Mapping[str, Any], path: str) -> str:
+    """What a person reads: at most ten findings a rule, then the sum."""
+    shown: dict[str, int] = {}
+    lines = []
+    for finding in report["findings"]:
+        rule = finding["rule"]
+        shown[rule] = shown.get(rule, 0) + 1
+        if shown[rule] > 10:
+            continue
+        place = finding["path"] + (f":{finding['line']}" if finding["line"] else "")
+        lines.append(f"{place}: {finding['severity']}: {finding['message']} [{rule}]")
+    lines.extend(f"{path}: and {count - 10} more [{rule}]" for rule, count in shown.items() if count > 10)
+    total = len(report["findings"])
+    lines.append(
+        f"{path}: {report['rows']} rows, {report['tokens']} tokens ({report['encoding']}), "
+        f"{total} finding{'' if total == 1 else 's'}: {report['outcome']}"
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _policy_document(path: Path) -> Any:
+    from liftgate.config import load
+    from liftgate.files import read_bytes
+
+    return load(read_bytes(path, "policy"), str(path), "policy")
+
+
+def _suite(path: Path) -> Any:
+    return "safety" if "safety" in path.name else "quality"
+
+
+def _sibling(file: Path) -> Any:
+    """The other half of the split, when the file is named like a release and that half lies beside it."""
+    from liftgate.data.dataset import read_rows
+
+    for half, other in ((".train.", ".validation."), (".validation.", ".train.")):
+        if half in file.name:
+            path = file.with_name(file.name.replace(half, other))
+            try:
+                return read_rows(path.read_bytes(), str(path))
+            except FileNotFoundError:
+                return None
+            except OSError as error:
+                raise InputError(f"{path}: cannot be read: {error.strerror}") from None
+    return None
