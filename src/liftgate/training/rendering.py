@@ -51,7 +51,9 @@ class Renderer:
         encode: Callable[[str], list[int]],
         end_ids: Sequence[int],
         identity: Mapping[str, Any],
+        decode: Callable[[Sequence[int]], str] = str,
     ) -> None:
+        self.decode = decode
         self._write, self.encode, self.end_ids = write, encode, frozenset(end_ids)
         self.identity = dict(identity)
 
@@ -157,6 +159,7 @@ def load_renderer(folder: Path, tokenizer_sha256: str) -> Renderer:
         encode,
         _end_ids(folder, tokenizer, specials),
         {"chat_template_sha256": sha256_bytes(template.encode()), "tokenizer_sha256": tokenizer_sha256},
+        lambda ids: str(tokenizer.decode(list(ids), skip_special_tokens=False)),
     )
 
 

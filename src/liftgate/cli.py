@@ -1,0 +1,96 @@
+"""Parse arguments, dispatch, turn errors into exit codes; nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+from liftgate import __version__
+
+# One line each, here rather than in the modules, so that `--help` imports none of them.
+COMMANDS: Final[dict[str, str]] = {
+    "plan": "which aliases a change touches and which steps it needs",
+    "validate": "check training rows: form, provenance, duplicates, leakage",
+    "estimate": "price the training and check the budget",
+    "train": "train the candidate once, or find it by its manifest digest",
+    "evaluate": "let one model answer a golden set and score the answers",
+    "compare": "judge two runs: pass, block, or insufficient evidence",
+    "gate": "fold findings and comparisons into one verdict and write the report",
+    "run": "all steps that the plan asks for",
+    "data": "split, compare and export datasets",
+    "demo": "the whole gate on the template's data with the embedded model",
+}
+EXIT_CODES: Final = (
+    "exit codes: 0 pass, 1 bug, 2 bad input or configuration, 3 missing extra, 4 provider failed, "
+    "5 still running (resumable), 10 blocked, 11 insufficient evidence"
+)
+
+
+def parser_for(command: str) -> argparse.ArgumentParser:
+    """The argument parser of one command."""
+    from importlib import import_module
+
+    module = import_module(f"liftgate.commands.{command}")
+    parser = argparse.ArgumentParser(
+        prog=f"liftgate {command}", description=COMMANDS[command], epilog=EXIT_CODES
+    )
+    module.add_arguments(parser)
+    parser.set_defaults(run=module.run)
+    return parser
+
+
+def overview() -> str:
+    """What `liftgate --help` prints."""
+    width = max(map(len, COMMANDS))
+    lines = [f"  {name.ljust(width)}  {text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [
+            "usage: liftgate COMMAND [options]",
+            "",
+            "Decides, on a pull request, whether a fine-tuned language model may ship.",
+            "",
+            "commands:",
+            *lines,
+            "",
+            "liftgate COMMAND --help explains one; liftgate --version prints the version.",
+            EXIT_CODES,
+            "",
+        ]
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    if not words or words[0] in {"-h", "--help", "help"}:
+        sys.stdout.write(overview())
+        return 0 if words else 2
+    if words[0] in {"-V", "--version"}:
+        sys.stdout.write(f"liftgate {__version__}\n")
+        return 0
+    from liftgate.errors import ExitCode, LiftgateError
+
+    if words[0] not in COMMANDS:
+        from liftgate.config import did_you_mean
+
+        near = did_you_mean(words[0], list(COMMANDS))
+        sys.stderr.write(f"error: {words[0]!r} is not a command{near}\n  hint: liftgate --help lists them\n")
+        return ExitCode.BAD_INPUT
+    try:
+        arguments = parser_for(words[0]).parse_args(words[1:])
+        return int(arguments.run(arguments))
+    except LiftgateError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return error.exit_code
+    except KeyboardInterrupt:
+        sys.stderr.write("\ninterrupted; what is finished is kept, the same command goes on from there\n")
+        return ExitCode.STILL_RUNNING
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); there is nobody left to tell.
+        sys.stderr.close()
+        return ExitCode.PASS
+    except RecursionError:
+        sys.stderr.write("error: the input is nested too deeply\n")
+        return ExitCode.BAD_INPUT

@@ -1,0 +1,268 @@
+"""Base and LoRA adapters answering from one loaded model, greedily, in batches.
+
+Batches are formed over the whole arm in a fixed order, so a resumed run computes exactly what an undisturbed
+one does. The tokens that all prompts share (system prompt, examples) go through the model once.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from liftgate.errors import InputError, MissingExtra, ProviderError
+from liftgate.evaluation.completion import Completion, Outcome, Request
+from liftgate.evaluation.endpoints import Settings
+from liftgate.training.adapters import RECORD, Adapter, read_adapter
+from liftgate.training.base_model import Base, resolve_base
+from liftgate.training.rendering import Renderer, load_renderer
+
+BATCH_SIZE: Final = 32
+DEFAULT_MAX_TOKENS: Final = 256
+# A change here changes answers in the last digit of a logit, so it is part of the store's key.
+ENGINE_VERSION: Final = 1
+
+
+def connect(settings: Settings) -> LocalEndpoint:
+    """`settings.model` is `embedded`, a base folder, `org/model@revision`, or an adapter folder."""
+    folder = Path(settings.model)
+    if (folder / RECORD).is_file():
+        adapter = read_adapter(folder)
+        return LocalEndpoint(_base_of(adapter), adapter)
+    if (folder / "adapter_config.json").is_file():
+        raise InputError(
+            f"{folder}: this adapter has no {RECORD}, so nobody can tell which base it belongs to",
+            hint="train it with liftgate train",
+        )
+    return LocalEndpoint(resolve_base(settings.model))
+
+
+def _base_of(adapter: Adapter) -> Base:
+    """The adapter's own base. Raises `InputError` saying what differs when this machine's base is another."""
+    base = resolve_base(str(adapter.base["name"]))
+    check_base(adapter, base)
+    return base
+
+
+def check_base(adapter: Adapter, base: Base) -> None:
+    """Refuse an adapter on any base but its own: it would answer garbage without a warning."""
+    differs = [
+        name
+        for name, here in (
+            ("revision", base.revision),
+            ("weights_sha256", base.weights_sha256),
+            ("tokenizer_sha256", base.tokenizer_sha256),
+            ("base_sha256", base.base_sha256),
+        )
+        if adapter.base[name] != here
+    ]
+    if differs:
+        raise InputError(
+            f"adapter {adapter.folder} was trained on another base than {base.name}: {', '.join(differs)} differ",
+            hint=f"give the base it was trained on: {adapter.base['name']} {adapter.base['revision']}",
+        )
+
+
+class LocalEndpoint:
+    """One base, with or without an adapter. The weights are loaded at the first unanswered request."""
+
+    kind = "local"
+    deterministic = True
+
+    def __init__(self, base: Base, adapter: Adapter | None = None) -> None:
+        self.base, self.adapter = base, adapter
+
+    def identity(self) -> dict[str, Any]:
+        """Base and adapter by content, never by name or path."""
+        from liftgate.training.rendering import RENDERING_VERSION
+
+        return {
+            "model": f"{self.base.name}@{self.base.revision}",
+            "base_sha256": self.base.base_sha256,
+            "tokenizer_sha256": self.base.tokenizer_sha256,
+            "adapter_sha256": self.adapter.sha256 if self.adapter else None,
+            "dtype": "float32",
+            "rendering_version": RENDERING_VERSION,
+            "engine_version": ENGINE_VERSION,
+        }
+
+    def complete(self, requests: Sequence[Request], wanted: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+        """Greedy answers, batch by batch. Raises `InputError` for a sampling it cannot honour."""
+        for request in requests:
+            if request.sampling.temperature not in (None, 0, 0.0):
+                raise InputError(
+                    "the local endpoint answers greedily",
+                    hint="set temperature: 0 in the suite's sampling, or serve the model with vLLM",
+                )
+        model = loaded(self.base)
+        ids = [model.renderer.prompt_ids(r.messages, r.tools) for r in requests]
+        shared = shared_prefix(ids)
+        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
+        missing = set(wanted)
+        with model.speaking_as(self.adapter):
+            prefix = model.prefill(ids[order[0]][:shared]) if shared and order else None
+            for start in range(0, len(order), BATCH_SIZE):
+                batch = order[start : start + BATCH_SIZE]
+                if missing.isdisjoint(batch):
+                    continue
+                limit = max(requests[i].sampling.max_tokens or DEFAULT_MAX_TOKENS for i in batch)
+                answers = model.answer([ids[i] for i in batch], shared, prefix, limit)
+                for index, answer in zip(batch, answers, strict=True):
+                    if index in missing:
+                        own = requests[index].sampling.max_tokens or DEFAULT_MAX_TOKENS
+                        yield index, model.completion(answer[:own], len(ids[index]))
+
+
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """Number of leading tokens that all prompts share, leaving at least one token of each."""
+    if len(prompts) < 2:
+        return 0
+    first, last = min(prompts), max(prompts)
+    length = 0
+    limit = min(len(p) for p in prompts) - 1
+    while length < limit and first[length] == last[length]:
+        length += 1
+    return length
+
+
+@dataclass
+class _Loaded:
+    """The weights of one base in memory, with the adapters attached so far."""
+
+    base: Base
+    renderer: Renderer
+    model: Any
+    torch: Any
+    attached: dict[str, str]
+
+    def speaking_as(self, adapter: Adapter | None) -> Any:
+        """Context in which the model answers as the base (None) or through the adapter."""
+        import contextlib
+
+        if adapter is None:
+            return self.model.disable_adapter() if self.attached else contextlib.nullcontext()
+        check_base(adapter, self.base)
+        if adapter.sha256 not in self.attached:
+            self._attach(adapter)
+        self.model.set_adapter(self.attached[adapter.sha256])
+        return contextlib.nullcontext()
+
+    def _attach(self, adapter: Adapter) -> None:
+        import peft
+
+        name = f"adapter-{len(self.attached)}"
+        try:
+            if not self.attached:
+                self.model = peft.PeftModel.from_pretrained(self.model, str(adapter.folder), adapter_name=name)
+            else:
+                self.model.load_adapter(str(adapter.folder), adapter_name=name)
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise ProviderError(
+                f"adapter {adapter.folder} cannot be attached to {self.base.name}: {type(error).__name__}",
+                hint="the adapter's files do not fit this model; train it again",
+            ) from None
+        self.model.eval()
+        attached = sum(
+            1 for n, m in self.model.named_modules() if n.endswith("lora_A") and name in dict(m.named_children())
+        )
+        expected = adapter.evidence["adapted_modules"]
+        if attached != expected or not self._changes_answers(name):
+            raise ProviderError(
+                f"adapter not applied: {attached} of {expected} modules attached, or no effect on a probe",
+                hint=f"the adapter in {adapter.folder} does not belong to {self.base.name}",
+            )
+        self.attached[adapter.sha256] = name
+
+    def _changes_answers(self, name: str) -> bool:
+        probe = self.torch.tensor([self.renderer.prompt_ids([{"role": "user", "content": "probe"}])])
+        with self.torch.inference_mode():
+            self.model.set_adapter(name)
+            tuned = self.model(probe, logits_to_keep=1).logits
+            with self.model.disable_adapter():
+                plain = self.model(probe, logits_to_keep=1).logits
+        return bool((tuned - plain).abs().max() > 0)
+
+    def prefill(self, ids: Sequence[int]) -> Any:
+        """Keys and values of the shared tokens, for one row."""
+        from transformers import DynamicCache
+
+        cache = DynamicCache(config=self.model.config)
+        with self.torch.inference_mode():
+            self.model(
+                self.torch.tensor([list(ids)]), past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+        return cache
+
+    def answer(self, prompts: Sequence[Sequence[int]], shared: int, prefix: Any, limit: int) -> list[list[int]]:
+        """Greedy continuations, each without its end token's successors; `limit` new tokens at most."""
+        torch = self.torch
+        end = sorted(self.renderer.end_ids)
+        tails = [list(p[shared:]) for p in prompts]
+        width = max(len(t) for t in tails)
+        head = list(prompts[0][:shared])
+        ids = torch.tensor([head + [end[0]] * (width - len(t)) + t for t in tails])
+        mask = torch.tensor([[1] * shared + [0] * (width - len(t)) + [1] * len(t) for t in tails])
+        cache = None
+        if prefix is not None:
+            cache = copy.deepcopy(prefix)
+            cache.batch_repeat_interleave(len(prompts))
+        with torch.inference_mode():
+            output = self.model.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                past_key_values=cache,
+                max_new_tokens=limit,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=end,
+                pad_token_id=end[0],
+            )
+        return [self._until_end(row) for row in output[:, shared + width :].tolist()]
+
+    def _until_end(self, ids: Sequence[int]) -> list[int]:
+        for position, token in enumerate(ids):
+            if token in self.renderer.end_ids:
+                return list(ids[: position + 1])
+        return list(ids)
+
+    def completion(self, answer: Sequence[int], input_tokens: int) -> Completion:
+        """Text and counts. No latency: a row of a batch has none of its own."""
+        ended = bool(answer) and answer[-1] in self.renderer.end_ids
+        text = self.renderer.decode(answer[:-1] if ended else answer)
+        return Completion(
+            text=text,
+            latency_ms=None,
+            input_tokens=input_tokens,
+            output_tokens=len(answer),
+            finish_reason="stop" if ended else "length",
+        )
+
+
+_LOADED: dict[str, _Loaded] = {}
+
+
+def loaded(base: Base, say: Callable[[str], None] = lambda _: None) -> _Loaded:
+    """The base in memory, loaded once a process; its files are hashed against their pins first."""
+    if base.base_sha256 in _LOADED:
+        return _LOADED[base.base_sha256]
+    try:
+        import torch
+        import transformers
+    except ImportError as error:
+        raise MissingExtra("local", error.name or "torch") from None
+    transformers.utils.logging.set_verbosity_error()
+    transformers.utils.logging.disable_progress_bar()
+    base.verify()
+    model = transformers.AutoModelForCausalLM.from_pretrained(
+        base.folder, dtype=torch.float32, local_files_only=True
+    )
+    model.eval()
+    model.generation_config.temperature = None
+    model.generation_config.top_p = None
+    model.generation_config.top_k = None
+    entry = _Loaded(base, load_renderer(base.folder, base.tokenizer_sha256), model, torch, {})
+    _LOADED[base.base_sha256] = entry
+    return entry
+

@@ -1,0 +1,90 @@
+"""Git as a store of files: what changed between two commits, and a file's bytes at a commit.
+
+Files of a pull request are read as data; nothing is checked out and no hook, filter or textconv runs.
+"""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from liftgate.errors import InputError
+from liftgate.files import write_bytes
+
+Status = Literal["added", "modified", "deleted"]
+_STATUS: dict[str, Status] = {"A": "added", "M": "modified", "D": "deleted", "T": "modified"}
+_SYMLINK, _SUBMODULE = "120000", "160000"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One changed path. `special` names what is not a plain file: `symlink` or `submodule`."""
+
+    path: str
+    status: Status
+    special: str | None = None
+
+
+def git(root: Path, *arguments: str) -> bytes:
+    """Run one git command in `root` and return its output. Raises `InputError` when git says no."""
+    command = ["git", "-C", str(root), "-c", "core.quotePath=false", *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, check=False)
+    except FileNotFoundError:
+        raise InputError("git is not installed", hint="install git; Liftgate reads history with it") from None
+    if done.returncode:
+        said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise InputError(f"git {arguments[0]} failed: {said[0] if said else 'no message'}")
+    return done.stdout
+
+
+def commit_of(root: Path, ref: str) -> str:
+    """The full id of the commit that `ref` names."""
+    if ref.startswith("-"):
+        raise InputError(f"{ref!r} is not a git revision")
+    try:
+        return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
+    except InputError:
+        raise InputError(
+            f"{ref!r} is not a commit of this repository",
+            hint="fetch it first (in a workflow: fetch-depth: 2 or more), or name another --base",
+        ) from None
+
+
+def changes(root: Path, base: str, head: str) -> list[Change]:
+    """Paths that differ between the merge base of both commits and `head`, renames as delete + add."""
+    output = git(root, "diff", "--raw", "-z", "--no-renames", "--no-textconv", "--no-ext-diff", f"{base}...{head}")
+    fields = output.decode("utf-8", "surrogateescape").split("\0")
+    found = []
+    for meta, path in zip(fields[0::2], fields[1::2], strict=False):
+        _, new_mode, _, _, letter = meta.lstrip(":").split(" ")
+        special = {_SYMLINK: "symlink", _SUBMODULE: "submodule"}.get(new_mode)
+        found.append(Change(path, _STATUS.get(letter[0], "modified"), special))
+    return found
+
+
+def show(root: Path, commit: str, path: str) -> bytes | None:
+    """The bytes of a plain file at a commit, or None when there is no such file."""
+    listed = git(root, "ls-tree", "-z", commit, "--", f":(top,literal){path}").decode("utf-8", "surrogateescape")
+    if not listed or not listed.startswith("100"):
+        return None
+    blob = listed.split("\t")[0].split(" ")[2]
+    return git(root, "cat-file", "blob", blob)
+
+
+def materialise(root: Path, commit: str, folder: str, target: Path) -> list[str]:
+    """Write every plain file under `folder` at a commit below `target`; returns their paths."""
+    listed = git(root, "ls-tree", "-r", "-z", "--full-tree", commit, "--", f":(top,literal){folder}")
+    written = []
+    for line in listed.decode("utf-8", "surrogateescape").split("\0"):
+        if not line:
+            continue
+        meta, path = line.split("\t", 1)
+        mode, _, blob = meta.split(" ")
+        if not mode.startswith("100") or ".." in PurePosixPath(path).parts:
+            continue
+        write_bytes(target / path, git(root, "cat-file", "blob", blob))
+        written.append(path)
+    return written
