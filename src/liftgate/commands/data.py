@@ -1,0 +1,110 @@
+"""`liftgate data`: make, split and compare dataset files."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from liftgate.errors import ExitCode, InputError, Problem
+
+if TYPE_CHECKING:
+    from liftgate.data.dataset import Dataset
+
+HELP = "split, compare and convert dataset files"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """One sub-parser for each thing to do with a dataset."""
+    actions = parser.add_subparsers(dest="data_command", required=True, metavar="ACTION")
+    split = actions.add_parser("split", help="halve a file into training and validation rows")
+    split.add_argument("file", type=Path, metavar="FILE.jsonl")
+    split.add_argument("--validation-share", type=_share, default=0.17, metavar="RATIO", help="default 0.17")
+    split.add_argument("--seed", type=int, default=0, help="default 0")
+    split.add_argument(
+        "--version", type=_version, default="1.0.0", metavar="X.Y.Z", help="names the two files"
+    )
+    split.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    split.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Do what the action says."""
+    return ACTIONS[arguments.data_command](arguments)
+
+
+def run_split(arguments: argparse.Namespace) -> int:
+    """Write `vX.Y.Z.train.jsonl` and `vX.Y.Z.validation.jsonl`."""
+    from liftgate.data.split import split_rows
+    from liftgate.files import sha256_file, write_jsonl
+
+    dataset = read_dataset(arguments.file)
+    train, validation = split_rows(
+        dataset.rows, validation_share=arguments.validation_share, seed=arguments.seed
+    )
+    halves = {}
+    for name, rows in (("train", train), ("validation", validation)):
+        path = arguments.out / f"v{arguments.version}.{name}.jsonl"
+        if path.exists():
+            raise InputError(
+                f"{path} exists; a released file is never overwritten", hint="choose another --version"
+            )
+        write_jsonl(path, (row.data for row in rows))
+        halves[name] = {"file": str(path), "rows": len(rows), "sha256": sha256_file(path)}
+    answer(arguments, {"schema_version": 1, "seed": arguments.seed, **halves}, _split_sentence(halves))
+    return ExitCode.PASS
+
+
+ACTIONS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {"split": run_split}
+
+
+def read_dataset(path: Path) -> Dataset:
+    """Read a file whose every line must be usable. Raises `InputError` naming the lines that are not."""
+    from liftgate.data.dataset import read_rows
+    from liftgate.files import read_bytes
+    from liftgate.findings import Severity
+
+    dataset = read_rows(read_bytes(path, "dataset"), str(path))
+    broken = [finding for finding in dataset.findings if finding.severity is Severity.ERROR]
+    if broken:
+        problems = [Problem(finding.place, finding.message) for finding in broken]
+        raise InputError(f"{path} cannot be read", problems=problems, hint=f"liftgate validate {path}")
+    if not dataset.rows:
+        raise InputError(f"{path} holds no rows")
+    return dataset
+
+
+def answer(arguments: argparse.Namespace, machine: dict[str, Any], human: str) -> None:
+    """JSON to stdout for machines, or a sentence to stderr for people."""
+    from liftgate.files import pretty
+
+    if arguments.json:
+        sys.stdout.write(pretty(machine).decode())
+    else:
+        sys.stderr.write(human)
+
+
+def _split_sentence(halves: dict[str, dict[str, Any]]) -> str:
+    return "".join(
+        f"{half['file']}: {half['rows']} rows, sha256 {half['sha256']}\n" for half in halves.values()
+    )
+
+
+def _share(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError("a ratio between 0 and 1 is wanted")
+    return value
+
+
+def _version(text: str) -> str:
+    import re
+
+    if not re.fullmatch(r"\d+\.\d+\.\d+", text):
+        raise argparse.ArgumentTypeError("a version such as 1.2.0 is wanted")
+    return text

@@ -1,0 +1,73 @@
+"""`liftgate data`: what it writes and what it refuses."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import pytest
+
+from liftgate.commands import data
+from liftgate.errors import InputError
+from liftgate.files import sha256_file
+
+
+def run(*words: str) -> int:
+    parser = argparse.ArgumentParser()
+    data.add_arguments(parser)
+    return data.run(parser.parse_args(words))
+
+
+def write(path: Path, *rows: object) -> Path:
+    path.write_text("".join(json.dumps(each) + "\n" for each in rows))
+    return path
+
+
+def numbered(count: int, start: int = 0) -> list[dict[str, object]]:
+    return [
+        {"messages": [{"role": "user", "content": f"q {n}"}, {"role": "assistant", "content": "a"}]}
+        for n in range(start, start + count)
+    ]
+
+
+def test_split_writes_two_release_files_and_says_their_hashes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path / "rows.jsonl", *numbered(100))
+    assert run("split", str(file), "--out", str(tmp_path / "out"), "--version", "1.2.0", "--json") == 0
+    said = json.loads(capsys.readouterr().out)
+    train, validation = (tmp_path / "out" / f"v1.2.0.{half}.jsonl" for half in ("train", "validation"))
+    assert said == {
+        "schema_version": 1,
+        "seed": 0,
+        "train": {"file": str(train), "rows": 83, "sha256": sha256_file(train)},
+        "validation": {"file": str(validation), "rows": 17, "sha256": sha256_file(validation)},
+    }
+    assert sorted(train.read_text().splitlines() + validation.read_text().splitlines()) == sorted(
+        json.dumps(row, separators=(",", ":")) for row in numbered(100)
+    )
+
+
+def test_split_never_overwrites_a_release(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", *numbered(10))
+    run("split", str(file), "--out", str(tmp_path))
+    with pytest.raises(InputError, match="never overwritten"):
+        run("split", str(file), "--out", str(tmp_path))
+
+
+def test_split_refuses_a_file_with_a_broken_line_and_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"messages": []}\n{"messages"\n')
+    with pytest.raises(InputError) as refusal:
+        run("split", str(file), "--out", str(tmp_path))
+    assert refusal.value.problems[0].place == f"{file}:2"
+
+
+@pytest.mark.parametrize(
+    "words", [("--validation-share", "2"), ("--version", "1"), ("--validation-share", "x")]
+)
+def test_split_refuses_odd_arguments(tmp_path: Path, words: tuple[str, str]) -> None:
+    with pytest.raises(SystemExit) as refusal:
+        run("split", "rows.jsonl", "--out", str(tmp_path), *words)
+    assert refusal.value.code == 2
