@@ -1,0 +1,69 @@
+"""Runs on disk: `DIR/run.json` says what answered, `DIR/results.jsonl` holds the answers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from liftgate import __version__
+from liftgate.config import Document, check
+from liftgate.errors import InputError, Problem
+from liftgate.evaluation.runs import EvalRun
+from liftgate.files import read_bytes, read_json, sha256_bytes, sha256_file, write_json, write_jsonl
+
+RUN = "run.json"
+RESULTS = "results.jsonl"
+_AGAIN = "the file was cut short or edited; run `liftgate evaluate` again, stored answers are kept"
+
+
+def read_run(folder: Path) -> EvalRun:
+    """Read a run folder. Raises `InputError` with the line of everything that cannot be used."""
+    if not folder.is_dir():
+        raise InputError(
+            f"{folder}: no such run folder", hint=f"`liftgate evaluate` writes {RUN} and {RESULTS}"
+        )
+    described = read_json(folder / RUN)
+    if problems := check(Document(str(folder / RUN), described), "run"):
+        count = len(problems)
+        raise InputError(f"{folder / RUN} has {count} problem{'s' * (count != 1)}", problems=problems)
+    path = folder / RESULTS
+    data = read_bytes(path, "results file")
+    written = described.get("results_sha256")
+    if written is not None and written != (found := sha256_bytes(data)):
+        raise InputError(
+            f"{path} is not the file that {RUN} describes: sha256 {found[:12]}, expected {written[:12]}",
+            hint=_AGAIN,
+        )
+    return EvalRun.from_rows(_rows(data, str(path)), path=str(path), **described)
+
+
+def write_run(folder: Path, run: EvalRun) -> None:
+    """Write a run folder; run.json comes last, so that a folder with one is whole."""
+    write_jsonl(folder / RESULTS, (result.to_dict() for result in run.results))
+    described = {"metrics": list(run.metrics), "tool_version": __version__, **run.meta}
+    write_json(folder / RUN, {**described, "results_sha256": sha256_file(folder / RESULTS)})
+
+
+def _rows(data: bytes, path: str) -> list[Any]:
+    lines = data.removeprefix(b"\xef\xbb\xbf").rstrip().split(b"\n")
+    rows: list[Any] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(lines if lines != [b""] else [], start=1):
+        try:
+            rows.append(orjson.loads(line))
+        except orjson.JSONDecodeError:
+            holds_nan = b"NaN" in line or b"Infinity" in line
+            message = (
+                "NaN and Infinity are not JSON; write null for an unscored answer"
+                if holds_nan
+                else "not JSON"
+            )
+            problems.append(Problem(f"{path}:{number}", message))
+    if problems:
+        count = len(problems)
+        raise InputError(
+            f"{path} has {count} problem{'s' * (count != 1)}", problems=problems[:20], hint=_AGAIN
+        )
+    return rows
