@@ -71,3 +71,57 @@ def test_split_refuses_odd_arguments(tmp_path: Path, words: tuple[str, str]) -> 
     with pytest.raises(SystemExit) as refusal:
         run("split", "rows.jsonl", "--out", str(tmp_path), *words)
     assert refusal.value.code == 2
+
+
+def labelled(prompt: str, label: str) -> dict[str, object]:
+    said = [("system", "Answer with one label."), ("user", prompt), ("assistant", label)]
+    return {"messages": [{"role": role, "content": content} for role, content in said]}
+
+
+def test_adopting_chat_rows_gives_them_provenance_and_leaves_golden_prompts_out(tmp_path: Path) -> None:
+    train = write(
+        tmp_path / "train.jsonl",
+        labelled("Where?", "order"),
+        labelled("Pay!", "bill"),
+        labelled("pay", "bill"),
+    )
+    test = write(
+        tmp_path / "test.jsonl",
+        labelled("where", "order"),
+        labelled("Bill me", "bill"),
+        labelled("Hm", "other"),
+    )
+    golden, rows = tmp_path / "golden.jsonl", tmp_path / "rows.jsonl"
+    shared = ["--labels", "order,bill", "--answer-key", "intent", "--locale", "en"]
+    run("adopt", str(test), "--as", "cases", "--id-prefix", "g", "--out", str(golden), *shared)
+    run("adopt", str(train), "--reviewed", "--without", str(golden), "--out", str(rows), *shared)
+    assert [json.loads(line) for line in golden.read_text().splitlines()] == [
+        {
+            "id": f"g-0000{n}",
+            "messages": [{"role": "user", "content": prompt}],
+            "expected": {"intent": label},
+            "buckets": {"intent": label, "locale": "en"},
+        }
+        for n, prompt, label in [(1, "where", "order"), (2, "Bill me", "bill")]
+    ]
+    assert [json.loads(line) for line in rows.read_text().splitlines()] == [
+        {
+            "messages": [
+                {"role": "user", "content": "Pay!"},
+                {"role": "assistant", "content": '{"intent": "bill"}'},
+            ],
+            "metadata": {
+                "id": "row-00002",
+                "source": "human",
+                "reviewed": True,
+                "label": "bill",
+                "locale": "en",
+            },
+        }
+    ]
+
+
+def test_adopting_nothing_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", labelled("Where?", "order"))
+    with pytest.raises(InputError, match="no row is left"):
+        run("adopt", str(file), "--labels", "bill", "--out", str(tmp_path / "out.jsonl"))

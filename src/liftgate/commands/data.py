@@ -29,6 +29,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     split.add_argument("--out", type=Path, required=True, metavar="FOLDER")
     split.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
+    adopt = actions.add_parser(
+        "adopt", help="take over chat rows of others: add provenance, or make golden cases"
+    )
+    adopt.add_argument(
+        "file", type=Path, metavar="FILE.jsonl", help="chat rows whose last answer is the label"
+    )
+    adopt.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+    adopt.add_argument("--as", dest="form", choices=("rows", "cases"), default="rows", help="default rows")
+    adopt.add_argument("--source", choices=("human", "synthetic", "prod_sample"), default="human")
+    adopt.add_argument("--reviewed", action="store_true", help="a person has looked at these rows")
+    adopt.add_argument("--locale", metavar="NAME", help="language of the rows, such as en")
+    adopt.add_argument("--labels", metavar="A,B,...", help="keep these labels only")
+    adopt.add_argument("--answer-key", metavar="KEY", help='write answers as JSON, {"KEY": label}')
+    adopt.add_argument("--id-prefix", default="row", metavar="WORD", help="ids are WORD-00001 and so on")
+    adopt.add_argument(
+        "--without", type=Path, action="append", default=[], metavar="CASES", help="drop their prompts"
+    )
+    adopt.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
 
 def run(arguments: argparse.Namespace) -> int:
     """Do what the action says."""
@@ -57,7 +76,38 @@ def run_split(arguments: argparse.Namespace) -> int:
     return ExitCode.PASS
 
 
-ACTIONS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {"split": run_split}
+def run_adopt(arguments: argparse.Namespace) -> int:
+    """Write rows with metadata, or cases with expectations."""
+    from liftgate.data.adopt import Adoption, adopt_cases, adopt_rows, prompt_prints
+    from liftgate.data.golden import read_cases
+    from liftgate.files import read_bytes, sha256_file, write_jsonl
+
+    rows = read_dataset(arguments.file).rows
+    adoption = Adoption(
+        id_prefix=arguments.id_prefix,
+        source=arguments.source,
+        reviewed=arguments.reviewed,
+        locale=arguments.locale,
+        labels=frozenset(arguments.labels.split(",")) if arguments.labels else None,
+        answer_key=arguments.answer_key,
+    )
+    known = [read_cases(read_bytes(path, "golden set"), str(path)) for path in arguments.without]
+    without = prompt_prints(case.prompt for cases in known for case in cases)
+    taken = list(
+        adopt_cases(rows, adoption)
+        if arguments.form == "cases"
+        else adopt_rows(rows, adoption, without=without)
+    )
+    if not taken:
+        raise InputError(f"{arguments.file}: no row is left", hint="check --labels and --without")
+    write_jsonl(arguments.out, taken)
+    said = {"file": str(arguments.out), "rows": len(taken), "sha256": sha256_file(arguments.out)}
+    left = f"{arguments.out}: {len(taken)} {arguments.form}, {len(rows) - len(taken)} left out\n"
+    answer(arguments, {"schema_version": 1, **said, "left_out": len(rows) - len(taken)}, left)
+    return ExitCode.PASS
+
+
+ACTIONS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {"adopt": run_adopt, "split": run_split}
 
 
 def read_dataset(path: Path) -> Dataset:

@@ -1,0 +1,77 @@
+"""Chat rows that somebody else wrote, taken over: with provenance as rows, or with expectations as cases."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from liftgate.data.dataset import Row
+from liftgate.data.text import fingerprint, normalise
+
+
+@dataclass(frozen=True)
+class Adoption:
+    """What the rows lack and their new owner knows."""
+
+    id_prefix: str
+    source: str
+    reviewed: bool
+    locale: str | None = None
+    labels: frozenset[str] | None = None
+    answer_key: str | None = None
+
+
+def adopt_rows(
+    rows: Iterable[Row], adoption: Adoption, *, without: Collection[bytes] = ()
+) -> Iterator[dict[str, Any]]:
+    """Rows with metadata; the answer is the label. Repeated prompts and prompts in `without` are left out.
+
+    `without` holds fingerprints of normalised prompts, those of a golden set for instance.
+    """
+    for number, row in _wanted(rows, adoption, set(without)):
+        metadata = {
+            "id": f"{adoption.id_prefix}-{number:05d}",
+            "source": adoption.source,
+            "reviewed": adoption.reviewed,
+            "label": row.answer,
+            **({"locale": adoption.locale} if adoption.locale else {}),
+        }
+        question = [message for message in row.messages[:-1] if message["role"] != "system"]
+        answer = {"role": "assistant", "content": _answer(row.answer, adoption.answer_key)}
+        yield {"messages": [*question, answer], "metadata": metadata}
+
+
+def adopt_cases(rows: Iterable[Row], adoption: Adoption) -> Iterator[dict[str, Any]]:
+    """Cases whose expectation is the row's answer, with the label as intent bucket. Repeated prompts once."""
+    for number, row in _wanted(rows, adoption, set()):
+        label = row.answer
+        expected: Any = {adoption.answer_key: label} if adoption.answer_key else label
+        buckets = {"intent": label, **({"locale": adoption.locale} if adoption.locale else {})}
+        yield {
+            "id": f"{adoption.id_prefix}-{number:05d}",
+            "messages": [message for message in row.messages[:-1] if message["role"] != "system"],
+            "expected": expected,
+            "buckets": buckets,
+        }
+
+
+def _wanted(rows: Iterable[Row], adoption: Adoption, seen: set[bytes]) -> Iterator[tuple[int, Row]]:
+    for row in rows:
+        if not row.messages or row.messages[-1].get("role") != "assistant":
+            continue
+        print_ = fingerprint(normalise(row.prompt))
+        if print_ in seen or (adoption.labels is not None and row.answer not in adoption.labels):
+            continue
+        seen.add(print_)
+        yield row.line, row
+
+
+def _answer(label: str, key: str | None) -> str:
+    return json.dumps({key: label}) if key else label
+
+
+def prompt_prints(prompts: Iterable[str]) -> set[bytes]:
+    """Fingerprints of normalised prompts, to be left out of an adoption."""
+    return {fingerprint(normalise(prompt)) for prompt in prompts}
