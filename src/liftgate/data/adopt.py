@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from liftgate.data.dataset import Row
-from liftgate.data.text import fingerprint, normalise
+from liftgate.data.text import normal_print
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ def _wanted(rows: Iterable[Row], adoption: Adoption, seen: set[bytes]) -> Iterat
     for row in rows:
         if not row.messages or row.messages[-1].get("role") != "assistant":
             continue
-        print_ = fingerprint(normalise(row.prompt))
+        print_ = normal_print(row.prompt)
         if print_ in seen or (adoption.labels is not None and row.answer not in adoption.labels):
             continue
         seen.add(print_)
@@ -74,4 +74,4 @@ def _answer(label: str, key: str | None) -> str:
 
 def prompt_prints(prompts: Iterable[str]) -> set[bytes]:
     """Fingerprints of normalised prompts, to be left out of an adoption."""
-    return {fingerprint(normalise(prompt)) for prompt in prompts}
+    return {normal_print(prompt) for prompt in prompts}

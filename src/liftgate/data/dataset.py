@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 from liftgate.data import jsonl
 from liftgate.findings import Finding, Severity
@@ -12,12 +12,23 @@ from liftgate.findings import Finding, Severity
 Message = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
 class Row:
-    """One training example: the line it stands on and the object that was read, shape not yet trusted."""
+    """One training example: the line it stands on and the object that was read, shape not yet trusted.
 
-    line: int
-    data: Mapping[str, Any]
+    A plain class with slots: a million rows are held at once, and every rule reads `messages`.
+    """
+
+    __slots__ = ("data", "line", "messages", "metadata")
+
+    def __init__(self, line: int, data: Mapping[str, Any]) -> None:
+        self.line = line
+        self.data = data
+        metadata = data.get("metadata")
+        self.metadata: Mapping[str, Any] = metadata if isinstance(metadata, dict) else {}
+        messages = data.get("messages")
+        if messages is None and self.is_preference:
+            messages = [*_messages(data["input"].get("messages")), *_messages(data.get("preferred_output"))]
+        self.messages: Sequence[Message] = _messages(messages)
 
     @property
     def is_preference(self) -> bool:
@@ -25,24 +36,10 @@ class Row:
         return "messages" not in self.data and isinstance(self.data.get("input"), dict)
 
     @property
-    def messages(self) -> Sequence[Message]:
-        """The conversation with its (preferred) answer."""
-        if not self.is_preference:
-            return _messages(self.data.get("messages"))
-        given = self.data["input"].get("messages")
-        return [*_messages(given), *_messages(self.data.get("preferred_output"))]
-
-    @property
     def tools(self) -> Sequence[Mapping[str, Any]]:
         """Tool definitions the model may call."""
         holder = self.data["input"] if self.is_preference else self.data
         return _messages(holder.get("tools"))
-
-    @property
-    def metadata(self) -> Mapping[str, Any]:
-        """Our own notes about the row; never sent to a provider."""
-        found = self.data.get("metadata")
-        return found if isinstance(found, dict) else {}
 
     @property
     def id(self) -> str | None:
@@ -94,16 +91,17 @@ class Dataset:
     findings: tuple[Finding, ...] = ()
 
 
-def read_rows(data: bytes, path: str) -> Dataset:
-    """Read a JSONL dataset. What cannot be read becomes an `invalid-json` finding with its line."""
+def read_rows(data: bytes | BinaryIO, path: str) -> Dataset:
+    """Read a JSONL dataset from bytes or a seekable stream.
+
+    What cannot be read becomes an `invalid-json` finding with its line.
+    """
     rows: list[Row] = []
     findings: list[Finding] = []
     count = 0
-    first_blank = None
-    for line in jsonl.parse(data):
+    layout = jsonl.Layout()
+    for line in jsonl.parse(data, layout):
         count += 1
-        if first_blank is None and line.number != count:
-            first_blank = count
         if line.problem is not None:
             findings.append(Finding("invalid-json", Severity.ERROR, line.problem, path, line.number))
         elif isinstance(line.value, dict):
@@ -112,16 +110,14 @@ def read_rows(data: bytes, path: str) -> Dataset:
             kind = "an array" if isinstance(line.value, list) else "a bare value"
             message = f"expected an object, found {kind}; write one object a line"
             findings.append(Finding("invalid-json", Severity.ERROR, message, path, line.number))
-    findings.extend(_layout_findings(data, path))
-    if first_blank is not None:
-        message = "blank lines between the rows; some trainers stop at the first one"
-        findings.append(Finding("blank-line", Severity.WARNING, message, path, first_blank))
+    findings.extend(_layout_findings(layout, path))
     return Dataset(path, tuple(rows), count, tuple(findings))
 
 
 def prompt_of(messages: Sequence[Message]) -> str:
     """All user messages, joined by line ends."""
-    return "\n".join(text_of(message) for message in messages if message.get("role") == "user")
+    found = [text_of(message) for message in messages if message.get("role") == "user"]
+    return found[0] if len(found) == 1 else "\n".join(found)
 
 
 def text_of(message: Message) -> str:
@@ -135,24 +131,29 @@ def text_of(message: Message) -> str:
     return ""
 
 
-def _layout_findings(data: bytes, path: str) -> list[Finding]:
-    findings = []
-    if data.startswith(jsonl.BYTE_ORDER_MARK):
+def _layout_findings(layout: jsonl.Layout, path: str) -> Iterator[Finding]:
+    if layout.byte_order_mark:
         message = "the file starts with a byte order mark, which many readers refuse; save it as plain UTF-8"
-        findings.append(Finding("byte-order-mark", Severity.WARNING, message, path, 1))
-    endings = data.count(b"\r\n")
-    if endings:
-        first = data[: data.index(b"\r\n")].count(b"\n") + 1
-        message = f"{endings} lines end in CR LF; save the file with LF line ends"
-        findings.append(Finding("carriage-return", Severity.WARNING, message, path, first))
-    if data and not data.endswith(b"\n"):
+        yield Finding("byte-order-mark", Severity.WARNING, message, path, 1)
+    if layout.first_crlf is not None:
+        message = f"{layout.crlf_lines} lines end in CR LF; save the file with LF line ends"
+        yield Finding("carriage-return", Severity.WARNING, message, path, layout.first_crlf)
+    if layout.first_blank is not None:
+        message = "a blank line; some trainers stop at the first one"
+        yield Finding("blank-line", Severity.WARNING, message, path, layout.first_blank)
+    if layout.unended_line is not None:
         message = "the last line has no line end, so it may be cut off"
-        findings.append(Finding("no-final-newline", Severity.NOTICE, message, path, data.count(b"\n") + 1))
-    return findings
+        yield Finding("no-final-newline", Severity.NOTICE, message, path, layout.unended_line)
 
 
 def _messages(value: Any) -> Sequence[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    if not isinstance(value, list):
+        return ()
+    # The list itself when it is sound: a copy of each would cost more than all the rules together.
+    for item in value:
+        if type(item) is not dict:
+            return [kept for kept in value if isinstance(kept, dict)]
+    return value
 
 
 def _text(value: Any) -> str | None:

@@ -10,7 +10,7 @@ import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
@@ -22,8 +22,7 @@ _LFS_MARK = b"version https://git-lfs.github.com/spec/"
 _TOO_DEEP = "nested too deeply to be a training row"
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One line that is not blank: its 1-based number and its value, or the reason why it has none."""
 
     number: int
@@ -31,33 +30,59 @@ class Line:
     problem: str | None = None
 
 
-def parse(data: bytes) -> Iterator[Line]:
-    """Yield every line that is not blank. Never raises, whatever the bytes are."""
-    if data.startswith(BYTE_ORDER_MARK):
-        data = data[len(BYTE_ORDER_MARK) :]
-    if reason := not_text(data):
-        yield Line(1, None, reason)
-        return
+@dataclass
+class Layout:
+    """What was seen of the file's form while its lines were read."""
+
+    byte_order_mark: bool = False
+    crlf_lines: int = 0
+    first_crlf: int | None = None
+    first_blank: int | None = None
+    unended_line: int | None = None
+
+
+def parse(source: bytes | BinaryIO, layout: Layout | None = None) -> Iterator[Line]:
+    """Yield every line that is not blank. Never raises, whatever the bytes are.
+
+    A stream is read line by line, so that a large file is never in memory as a whole; it must be seekable.
+    """
+    stream = io.BytesIO(source) if isinstance(source, bytes) else source
+    layout = layout or Layout()
     first = True
-    # BytesIO shares the buffer, so a large file is not held twice as split() would.
-    for number, raw in enumerate(io.BytesIO(data), start=1):
+    for number, raw in enumerate(stream, start=1):
+        if number == 1:
+            if reason := not_text(raw):
+                yield Line(1, None, reason)
+                return
+            layout.byte_order_mark = raw.startswith(BYTE_ORDER_MARK)
+            raw = raw.removeprefix(BYTE_ORDER_MARK)  # noqa: PLW2901
         stripped = raw.strip(b" \t\r\n")
+        if raw[-1:] != b"\n" or raw[-2:] == b"\r\n" or not stripped:
+            _look(layout, number, raw, blank=not stripped)
         if not stripped:
             continue
         try:
-            value = _strict(stripped)
+            yield Line(number, _strict(stripped))
         except _LineError as refusal:
-            if first and _spans_lines(data):
+            if first and _spans_lines(stream):
                 yield Line(number, None, "one JSON value spread over several lines; write one object a line")
                 return
-            yield Line(number, None, _cut_off(refusal, last=not raw.endswith(b"\n")))
-        else:
-            yield Line(number, value)
+            yield Line(number, None, _cut_off(refusal, last=layout.unended_line is not None))
         first = False
 
 
+def _look(layout: Layout, number: int, raw: bytes, *, blank: bool) -> None:
+    if not raw.endswith(b"\n"):
+        layout.unended_line = number
+    if raw.endswith(b"\r\n"):
+        layout.crlf_lines += 1
+        layout.first_crlf = layout.first_crlf or number
+    if blank and layout.first_blank is None:
+        layout.first_blank = number
+
+
 def not_text(data: bytes) -> str | None:
-    """Why these bytes are no text file at all, or None."""
+    """Why a file that starts with these bytes is no text file at all, or None."""
     if data.startswith(_UTF16_MARKS):
         return "the file is UTF-16; save it as UTF-8"
     if data.startswith(_GZIP_MARK):
@@ -69,7 +94,7 @@ def not_text(data: bytes) -> str | None:
 
 def is_lfs_pointer(data: bytes) -> bool:
     """True when the bytes are what Git LFS leaves in place of a file that was not fetched."""
-    return data.startswith(_LFS_MARK) and len(data) < 1024
+    return data.startswith(_LFS_MARK)
 
 
 class _LineError(Exception):
@@ -95,15 +120,9 @@ def _strict(raw: bytes) -> Any:
 
 
 def _may_repeat_a_key(raw: bytes, written: bytes) -> bool:
-    # In JSON a quote followed by a colon ends a key unless the quote is escaped, and an escaped quote is
-    # written back as it stood. So equal counts mean that no key was lost; odd spellings go the slow way.
-    return (
-        raw.count(b'":') != written.count(b'":')
-        or b" :" in raw
-        or b"\t:" in raw
-        or b"\r:" in raw
-        or b"\\u0022" in raw
-    )
+    # A lost key takes its two quotes along, and everything else is written back with as many quotes as it
+    # had, but for a quote that was spelled \u0022. Unequal counts go the slow, exact way.
+    return raw.count(b'"') != written.count(b'"') or (b"\\" in raw and b"\\u0022" in raw)
 
 
 def _repeats_a_key(raw: bytes) -> str | None:
@@ -148,9 +167,13 @@ def _cut_off(refusal: _LineError, *, last: bool) -> str:
     return sentence
 
 
-def _spans_lines(data: bytes) -> bool:
+def _spans_lines(stream: BinaryIO) -> bool:
+    here = stream.tell()
+    stream.seek(0)
+    whole = stream.read()
+    stream.seek(here)
     try:
-        text = data.decode("utf-8").lstrip()
+        text = whole.decode("utf-8-sig").lstrip()
         _, end = json.JSONDecoder().raw_decode(text)
     except (ValueError, RecursionError):
         return False

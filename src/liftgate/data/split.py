@@ -8,7 +8,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from fractions import Fraction
 
 from liftgate.data.dataset import Row
-from liftgate.data.text import fingerprint, normalise
+from liftgate.data.text import normal_print
 
 Stratum = tuple[str, str]
 
@@ -53,7 +53,7 @@ def _groups(rows: Sequence[Row], same_side: Mapping[int, Hashable]) -> list[list
 
     first: dict[Hashable, int] = {}
     for index, row in enumerate(rows):
-        names: list[Hashable] = [fingerprint(normalise(row.prompt))]
+        names: list[Hashable] = [normal_print(row.prompt)]
         if index in same_side:
             names.append(("cluster", same_side[index]))
         for name in names:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from liftgate.data.card import Card
-from liftgate.data.dataset import Dataset, Row, text_of
+from liftgate.data.dataset import Dataset, Message, Row, text_of
 from liftgate.data.golden import Case, Cases
 from liftgate.data.shape import shape_problems
-from liftgate.data.text import fingerprint, normalise
+from liftgate.data.text import normal_print
 from liftgate.findings import Finding, Severity
 from liftgate.policy import DataPolicy
 from liftgate.tokens import DEFAULT_ENCODING, count_conversations
@@ -57,15 +57,16 @@ class Context:
     @cached_property
     def prompt_prints(self) -> Sequence[bytes]:
         """Fingerprint of the normalised prompt of every row."""
-        return [fingerprint(normalise(prompt)) for prompt in self.prompts]
+        return [normal_print(prompt) for prompt in self.prompts]
 
     @cached_property
-    def question_prints(self) -> Sequence[bytes]:
-        """Fingerprint of everything before the answer: same question, same right answer."""
-        return [
-            print_ if _is_plain(row) else fingerprint(_question(row))
-            for row, print_ in zip(self.rows, self.prompt_prints, strict=True)
-        ]
+    def repeated_questions(self) -> Sequence[Sequence[int]]:
+        """Indices of rows that ask the same, equal in all before the answer, in groups of two and more."""
+        frames: dict[str, bytes] = {}
+        groups: dict[tuple[bytes, bytes], list[int]] = {}
+        for index, (row, print_) in enumerate(zip(self.rows, self.prompt_prints, strict=True)):
+            groups.setdefault((print_, _frame(row, frames)), []).append(index)
+        return [group for group in groups.values() if len(group) > 1]
 
     @cached_property
     def classes(self) -> Sequence[str]:
@@ -99,10 +100,25 @@ class Context:
                 yield cases, case
 
 
-def _is_plain(row: Row) -> bool:
-    return len(row.messages) == 2 and row.messages[0]["role"] == "user"
+def _frame(row: Row, frames: dict[str, bytes]) -> bytes:
+    """What surrounds the user's words before the answer: system prompt and earlier turns.
 
-
-def _question(row: Row) -> str:
+    Most datasets repeat a handful of system prompts, so those are remembered.
+    """
     before = row.messages[:-1] if row.messages[-1]["role"] == "assistant" else row.messages
-    return "\n".join(f"{message['role']} {normalise(text_of(message))}" for message in before)
+    if len(before) == 1 and before[0]["role"] == "user":
+        return b""
+    around = "\n".join(text_of(m) if m["role"] == "system" else f"{m['role']} {_said(m)}" for m in before)
+    found = frames.get(around)
+    if found is None:
+        found = normal_print(around)
+        if len(frames) < _MOST_FRAMES:
+            frames[around] = found
+    return found
+
+
+def _said(message: Message) -> str:
+    return "" if message["role"] == "user" else text_of(message) or str(message.get("tool_calls", ""))
+
+
+_MOST_FRAMES = 1000

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from liftgate.data.checks.context import Context
-from liftgate.data.dataset import Row
-from liftgate.data.text import fingerprint, normalise
+from liftgate.data.text import normal_print, normalise
 from liftgate.findings import Finding
 
 
@@ -16,13 +15,15 @@ def duplicate_row(context: Context) -> Iterator[Finding]:
     Why: repeated rows are paid for twice, weigh double, and leak from training into validation.
     Fix: keep one of them.
     """
-    first: dict[tuple[bytes, bytes], tuple[Row, str]] = {}
-    for row, question, prompt in zip(context.rows, context.question_prints, context.prompts, strict=True):
-        key = (question, fingerprint(normalise(row.answer)))
-        earlier, words = first.setdefault(key, (row, prompt))
-        if earlier is not row:
-            how = "repeats" if words == prompt else "repeats, but for case, punctuation and spaces,"
-            yield context.finding("duplicate-row", f"{how} line {earlier.line}", row)
+    for group in context.repeated_questions:
+        first: dict[tuple[str | None, str], int] = {}
+        for index in group:
+            row = context.rows[index]
+            earlier = first.setdefault((row.label, normalise(row.answer)), index)
+            if earlier != index:
+                same = context.prompts[earlier] == context.prompts[index]
+                how = "repeats" if same else "repeats, but for case, punctuation and spaces,"
+                yield context.finding("duplicate-row", f"{how} line {context.rows[earlier].line}", row)
 
 
 def split_leak(context: Context) -> Iterator[Finding]:
@@ -33,7 +34,7 @@ def split_leak(context: Context) -> Iterator[Finding]:
     """
     if context.sibling is None:
         return
-    other = {fingerprint(normalise(row.prompt)): row.line for row in context.sibling.rows}
+    other = {normal_print(row.prompt): row.line for row in context.sibling.rows}
     for row, print_ in zip(context.rows, context.prompt_prints, strict=True):
         if (line := other.get(print_)) is not None:
             yield context.finding("split-leak", f"same prompt as {context.sibling.path}:{line}", row)

@@ -19,21 +19,15 @@ def contradictory_label(context: Context) -> Iterator[Finding]:
     Why: the model learns a coin toss, and whichever answer the golden set expects is wrong half the time.
     Fix: decide which answer is right and correct or remove the other row.
     """
-    first: dict[bytes, Row] = {}
-    for row, question in zip(context.rows, context.question_prints, strict=True):
-        earlier = first.setdefault(question, row)
-        if earlier is row:
-            continue
-        labelled = earlier.label is not None and row.label is not None
-        if labelled and earlier.label != row.label:
-            yield context.finding(
-                "contradictory-label", f"same question as line {earlier.line}, other label", row
-            )
-        elif normalise(earlier.answer) != normalise(row.answer):
-            # Two long free texts may both be right answers; two labels or JSON objects cannot.
-            free = not (_closed(earlier.answer) or _closed(row.answer))
-            message = f"same question as line {earlier.line}, other answer"
-            yield context.finding("contradictory-label", message, row, warn=free)
+    for group in context.repeated_questions:
+        first = context.rows[group[0]]
+        told = {(first.label, normalise(first.answer))}
+        for index in group[1:]:
+            row = context.rows[index]
+            variant = (row.label, normalise(row.answer))
+            if variant not in told:
+                told.add(variant)
+                yield from _contradiction(context, first, row)
 
 
 def too_few_rows(context: Context) -> Iterator[Finding]:
@@ -61,6 +55,18 @@ def small_class(context: Context) -> Iterator[Finding]:
         if count < least:
             message = f"class {shown(name, 'with a long name')} has {count} rows; the policy asks for {least}"
             yield context.finding("small-class", message, warn=context.card is None)
+
+
+def _contradiction(context: Context, first: Row, row: Row) -> Iterator[Finding]:
+    if first.label is not None and row.label is not None and first.label != row.label:
+        yield context.finding("contradictory-label", f"same question as line {first.line}, other label", row)
+        return
+    if normalise(first.answer) == normalise(row.answer):
+        return
+    # Two long free texts may both be right answers; two labels or JSON objects cannot.
+    free = not (_closed(first.answer) or _closed(row.answer))
+    message = f"same question as line {first.line}, other answer"
+    yield context.finding("contradictory-label", message, row, warn=free)
 
 
 def _closed(answer: str) -> bool:

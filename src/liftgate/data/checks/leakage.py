@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from liftgate.data.checks.context import Context
-from liftgate.data.text import fingerprint, normalise, shown
+from liftgate.data.text import normal_print, shown
 from liftgate.findings import Finding
 
 
@@ -17,7 +17,7 @@ def golden_leak(context: Context) -> Iterator[Finding]:
     Fix: remove the row from the dataset. This finding cannot be waived.
     """
     named = {
-        fingerprint(normalise(case.prompt)): f"{shown(case.id, '')} ({cases.path}:{case.line})".lstrip()
+        normal_print(case.prompt): f"{shown(case.id, '')} ({cases.path}:{case.line})".lstrip()
         for cases, case in context.cases()
         if case.prompt.strip()
     }
