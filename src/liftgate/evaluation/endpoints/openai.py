@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
-_Report = Callable[[tuple[int, Outcome]], None]
+_Report = Callable[[int, Outcome], Awaitable[None]]
 
 
 def connect(settings: Settings) -> OpenAIEndpoint:
@@ -97,12 +98,20 @@ class OpenAIEndpoint:
         """Ask for every wanted request, at most `concurrency` at a time, and yield outcomes as they come."""
         if not wanted:
             return
-        came: queue.SimpleQueue[tuple[int, Outcome] | BaseException | None] = queue.SimpleQueue()
+        came: queue.SimpleQueue[_Came | BaseException | None] = queue.SimpleQueue()
         stop = _Stop()
+
+        async def report(index: int, outcome: Outcome) -> None:
+            # The worker goes on once the caller has dealt with its answer: when the process is killed, no
+            # more is lost than what was in flight.
+            loop = asyncio.get_running_loop()
+            taken: asyncio.Future[None] = loop.create_future()
+            came.put(_Came(index, outcome, lambda: loop.call_soon_threadsafe(_settle, taken)))
+            await taken
 
         def ask() -> None:
             try:
-                asyncio.run(stop.watched(self._ask_all(requests, wanted, came.put)))
+                asyncio.run(stop.watched(self._ask_all(requests, wanted, report)))
             except asyncio.CancelledError:
                 pass
             except BaseException as error:  # handed to the caller's thread, which raises it
@@ -115,7 +124,9 @@ class OpenAIEndpoint:
             while (item := came.get()) is not None:
                 if isinstance(item, BaseException):
                     raise item
-                yield item
+                yield item.index, item.outcome
+                with contextlib.suppress(RuntimeError):  # the loop has ended on an error that comes next
+                    item.taken()
         finally:
             stop()
             thread.join()
@@ -138,7 +149,7 @@ class OpenAIEndpoint:
 
             async def work() -> None:
                 for index in waiting:
-                    report((index, await self._ask(session, pace, requests[index])))
+                    await report(index, await self._ask(session, pace, requests[index]))
 
             workers = [asyncio.create_task(work()) for _ in range(min(self._concurrency, len(wanted)))]
             try:
@@ -177,7 +188,7 @@ class OpenAIEndpoint:
         while (pause_s := pace.pause_s()) > 0:
             await self._sleep(pause_s)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not pace.enter(lambda: None if turn.done() else turn.set_result(None)):
+        if not pace.enter(lambda: _settle(turn)):
             await turn
 
     async def _attempt(
@@ -274,6 +285,20 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _after(attempts: int, message: str) -> str:
     return message if attempts == 1 else f"{message}; {attempts} attempts"
+
+
+@dataclass(frozen=True)
+class _Came:
+    """An outcome on its way to the caller's thread."""
+
+    index: int
+    outcome: Outcome
+    taken: Callable[[], object]
+
+
+def _settle(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
 
 
 class _Stop:

@@ -1,0 +1,353 @@
+"""`liftgate evaluate` from the command line, against a real HTTP server."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from liftgate.cli import main
+from liftgate.evaluation.run_folder import read_run
+from liftgate.files import sha256_file
+from openai_server import OpenAIServer
+
+SUITE = """\
+version: 1
+alias: support
+golden: golden.jsonl
+safety: safety.jsonl
+sampling: {max_tokens: 9, seed: 3}
+scorers: [exact_match, {scorer: contains, ignore_case: true}]
+primary_metric: exact_match
+buckets: [intent]
+arms:
+  terse: {prompt: prompts/terse.yaml}
+  candidate: {prompt: prompts/plain.yaml, model: candidate}
+"""
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def suite(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    golden = [
+        {
+            "id": f"g{n}",
+            "input": f"word{n}",
+            "expected": f"word{n}" if n else "other",
+            "buckets": {"intent": "i"},
+        }
+        for n in range(6)
+    ]
+    safety = [
+        {"id": "s0", "input": "say boo", "expected": {"forbid": ["boo"]}, "buckets": {"kind": "jailbreak"}}
+    ]
+    (tmp_path / "prompts").mkdir()
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    (tmp_path / "golden.jsonl").write_text("".join(json.dumps(case) + "\n" for case in golden))
+    (tmp_path / "safety.jsonl").write_text("".join(json.dumps(case) + "\n" for case in safety))
+    (tmp_path / "prompts/plain.yaml").write_text("version: 1\nsystem: Repeat the word.\n")
+    (tmp_path / "prompts/terse.yaml").write_text("version: 1\nexamples: [{input: a, output: a}]\n")
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys: pytest.CaptureFixture[str], suite: Path) -> Run:
+    def call(*words: Any) -> tuple[int, str, str]:
+        code = main(["evaluate", *map(str, words)])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def openai(server: OpenAIServer, *more: Any) -> list[Any]:
+    return ["--suite", "suite.yaml", "--model", "m", "--endpoint", "openai", "--base-url", server.url, *more]
+
+
+def test_a_suite_is_answered_scored_and_written(run: Run, suite: Path) -> None:
+    with OpenAIServer() as server:
+        code, out, err = run(*openai(server, "--concurrency", 4, "--store", "r.sqlite", "--out", "out"))
+        url = f"{server.url}/chat/completions"
+    assert (code, out) == (0, "")
+    assert err == (
+        "m: 7 answers, 0 of them stored before, 0 errors → out\n"
+        "  contains 0.833 (n=6)\n  exact_match 0.833 (n=6)\n  safe_output 0.000 (n=1)\n"
+    )
+    rows = [json.loads(line) for line in (suite / "out/results.jsonl").read_text().splitlines()]
+    assert [row["case_id"] for row in rows] == ["g0", "g1", "g2", "g3", "g4", "g5", "s0"]
+    assert rows[1] == {
+        "case_id": "g1",
+        "repeat": 0,
+        "suite": "quality",
+        "buckets": {"intent": "i"},
+        "scores": {"exact_match": 1.0, "contains": 1.0},
+        "output": "word1",
+        "latency_ms": rows[1]["latency_ms"],
+        "input_tokens": 4,
+        "output_tokens": 1,
+        "cached": False,
+        "error": None,
+    }
+    assert rows[1]["latency_ms"] > 0
+    assert (rows[6]["suite"], rows[6]["buckets"]) == ("safety", {"kind": "jailbreak"})
+    described = json.loads((suite / "out/run.json").read_text())
+    assert described["usage"].pop("seconds") >= 0
+    assert described.pop("tool_version")
+    assert len(described.pop("prompt_sha256")) == 64
+    assert described == {
+        "schema_version": 1,
+        "model": "m",
+        "endpoint": "openai",
+        "arm": "candidate",
+        "metrics": ["exact_match", "contains", "safe_output"],
+        "scorers": {"exact_match": "exact_match/1", "contains": "contains/1", "safe_output": "safe_output/1"},
+        "primary_metric": "exact_match",
+        "deterministic": False,
+        "golden_sha256": sha256_file(suite / "golden.jsonl"),
+        "safety_sha256": sha256_file(suite / "safety.jsonl"),
+        "suite_sha256": sha256_file(suite / "suite.yaml"),
+        "chat_template_sha256": None,
+        "sampling": {"temperature": 0.0, "max_tokens": 9, "top_p": None, "seed": 3},
+        "truncated": "error",
+        "identity": {"model": "m", "url": url},
+        "results_sha256": sha256_file(suite / "out/results.jsonl"),
+        "usage": {
+            "answers": 7,
+            "cached": 0,
+            "requested": 7,
+            "errors": 0,
+            "truncated": 0,
+            "input_tokens": 29,
+            "output_tokens": 8,
+            "usd": None,
+        },
+    }
+    assert read_run(suite / "out").model == "m"
+
+
+def test_what_is_sent_is_the_arms_prompt_and_the_suites_sampling(run: Run) -> None:
+    with OpenAIServer() as server:
+        run(*openai(server, "--concurrency", 1, "--no-store", "--out", "a"))
+        run(
+            *openai(
+                server, "--arm", "terse", "--temperature", 0.5, "--concurrency", 1, "--no-store", "--out", "b"
+            )
+        )
+    assert server.bodies[0] == {
+        "model": "m",
+        "messages": [{"role": "system", "content": "Repeat the word."}, {"role": "user", "content": "word0"}],
+        "temperature": 0.0,
+        "max_tokens": 9,
+        "seed": 3,
+    }
+    assert server.bodies[7]["temperature"] == 0.5
+    assert [message["content"] for message in server.bodies[7]["messages"]] == ["a", "a", "word0"]
+
+
+def test_the_second_run_sends_nothing_and_gives_the_same_outputs(run: Run, suite: Path) -> None:
+    with OpenAIServer() as server:
+        assert run(*openai(server, "--out", "one"))[0] == 0
+        assert server.count == 7
+        code, _, err = run(*openai(server, "--out", "two"))
+        assert server.count == 7
+    assert code == 0
+    assert "7 answers, 7 of them stored before" in err
+    one, two = (read_run(suite / name).results for name in ("one", "two"))
+    assert [(r.case_id, r.output, r.scores) for r in one] == [(r.case_id, r.output, r.scores) for r in two]
+
+
+def test_another_model_or_arm_never_gets_these_answers(run: Run) -> None:
+    with OpenAIServer() as server:
+        run(*openai(server, "--out", "one"))
+        run(*openai(server, "--out", "two", "--model", "other"))
+        run(*openai(server, "--out", "three", "--arm", "terse"))
+        run(*openai(server, "--out", "four", "--max-tokens", 10))
+        assert server.count == 28
+        run(*openai(server, "--out", "five", "--repeats", 2))
+    assert server.count == 35
+
+
+def test_cases_and_scorers_do_without_a_suite(run: Run, suite: Path) -> None:
+    cases = ["--cases", "golden.jsonl", "--scorer", "exact_match", "--scorer", "json_valid"]
+    with OpenAIServer() as server:
+        words = [
+            *cases,
+            "--model",
+            "m",
+            "--endpoint",
+            "openai",
+            "--base-url",
+            server.url,
+            "--out",
+            "out",
+            "--json",
+        ]
+        code, out, _ = run(*words)
+    assert code == 0
+    summary = json.loads(out)
+    assert (summary["schema_version"], summary["rows"]) == (1, 6)
+    assert summary["means"] == {"exact_match": pytest.approx(5 / 6), "json_valid": 0.0}
+    described = json.loads((suite / "out/run.json").read_text())
+    assert (described["primary_metric"], described["metrics"]) == (
+        "exact_match",
+        ["exact_match", "json_valid"],
+    )
+
+
+def test_a_recorded_run_needs_no_server_and_no_key(run: Run, suite: Path) -> None:
+    with OpenAIServer() as server:
+        run(*openai(server, "--out", "live"))
+    replay = ["--suite", "suite.yaml", "--endpoint", "recorded", "--recorded", "live/results.jsonl"]
+    code, _, _ = run(*replay, "--model", "m", "--out", "replay")
+    assert code == 0
+    live, replayed = (read_run(suite / name).results for name in ("live", "replay"))
+    assert [(r.case_id, r.output, r.scores, r.latency_ms) for r in live] == [
+        (r.case_id, r.output, r.scores, r.latency_ms) for r in replayed
+    ]
+
+
+def test_one_faulty_case_is_unscored_and_the_run_stands(run: Run, suite: Path) -> None:
+    def fault(number: int, body: dict[str, Any]) -> str | None:
+        return "content_filter" if body["messages"][-1]["content"] == "word2" else None
+
+    with OpenAIServer(faults=fault) as server:
+        code, _, err = run(*openai(server, "--out", "out"))
+    assert code == 0
+    assert "warning: unscored, not zero: 1 × content-filter; see `error` in out/results.jsonl" in err
+    row = read_run(suite / "out").results[2]
+    assert (row.output, dict(row.scores)) == (None, {"exact_match": None, "contains": None})
+
+
+@pytest.mark.parametrize("mode", ["content_filter", "length", "tool-call"])
+def test_a_run_without_a_single_score_is_not_a_success(run: Run, mode: str) -> None:
+    with OpenAIServer(faults=mode) as server:
+        code, _, err = run(*openai(server, "--out", "out"))
+    assert code == 4
+    assert "error: no case has an answer that counts: 7 × " in err
+
+
+def test_cut_answers_count_when_the_suite_says_so(run: Run) -> None:
+    with OpenAIServer(faults="length") as server:
+        code, _, err = run(*openai(server, "--truncated", "score", "--out", "out"))
+    assert code == 0
+    assert "note: 7 answers were cut at the token limit and scored as they stand" in err
+
+
+@pytest.mark.parametrize("mode", ["401", "404", "400-model", "no-quota"])
+def test_a_provider_that_refuses_fails_the_run_and_writes_none(run: Run, suite: Path, mode: str) -> None:
+    with OpenAIServer(faults=mode) as server:
+        code, _, err = run(*openai(server, "--out", "out"))
+    assert code == 4
+    assert err.startswith("error: http://127.0.0.1:")
+    assert not (suite / "out/run.json").exists()
+
+
+def test_what_was_answered_before_a_failure_is_not_paid_for_again(run: Run) -> None:
+    with OpenAIServer(faults={3: "401"}) as server:
+        code, _, err = run(*openai(server, "--concurrency", 1, "--out", "out"))
+        assert code == 4
+        assert (
+            "3 of 7 answers are kept in .liftgate/responses.sqlite, the same command goes on from there"
+            in err
+        )
+        assert run(*openai(server, "--concurrency", 1, "--out", "out"))[0] == 0
+    assert server.count == 8
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--endpoint", "openai"], "what should be asked?"),
+        (
+            ["--suite", "suite.yaml", "--cases", "golden.jsonl", "--endpoint", "openai"],
+            "what should be asked?",
+        ),
+        (["--suite", "absent.yaml", "--endpoint", "openai"], "absent.yaml: no such suite"),
+        (["--suite", "suite.yaml", "--endpoint", "openai"], "which model should answer?"),
+        (["--suite", "suite.yaml", "--endpoint", "opnai", "--model", "m"], "'opnai' is not an endpoint"),
+        (["--suite", "suite.yaml", "--endpoint", "openai", "--model", "m"], "no key for api.openai.com"),
+        (["--suite", "suite.yaml", "--endpoint", "recorded"], "the recorded endpoint needs the file"),
+        (["--suite", "suite.yaml", "--arm", "ters", "--endpoint", "openai"], "did you mean 'terse'?"),
+        (["--cases", "golden.jsonl", "--endpoint", "openai"], "--cases needs a scorer"),
+        (["--cases", "empty.jsonl", "--scorer", "exact_match", "--endpoint", "openai"], "empty.jsonl"),
+        (
+            ["--suite", "suite.yaml", "--scorer", "exact_match", "--endpoint", "openai"],
+            "--scorer goes with --cases",
+        ),
+        (
+            ["--cases", "golden.jsonl", "--scorer", "exact_mach", "--endpoint", "openai"],
+            "did you mean 'exact_match'?",
+        ),
+    ],
+)
+def test_bad_input_is_one_clear_error(run: Run, suite: Path, words: list[str], sentence: str) -> None:
+    (suite / "empty.jsonl").write_text("")
+    code, out, err = run(*words, "--out", "out")
+    assert (code, out) == (2, "")
+    assert err.startswith("error: ")
+    assert sentence in err
+
+
+def test_an_output_folder_that_cannot_be_is_said_before_anything_is_asked(run: Run, suite: Path) -> None:
+    (suite / "out").write_text("a file")
+    with OpenAIServer() as server:
+        code, _, err = run(*openai(server, "--out", "out"))
+    assert (code, server.count) == (2, 0)
+    assert err == "error: --out out: cannot be made: File exists\n"
+
+
+def process(server: OpenAIServer, suite: Path, *more: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "liftgate", "evaluate", *map(str, openai(server, "--out", "out", *more))]
+    return subprocess.Popen(words, cwd=suite, stderr=subprocess.PIPE, text=True, env=dict(os.environ))
+
+
+def wait_for(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_the_command_that_resumes(suite: Path) -> None:
+    with OpenAIServer(faults={4: "hang"}) as server:
+        interrupted = process(server, suite, "--concurrency", "1", "--store", "r.sqlite")
+        wait_for(lambda: server.count == 5)
+        interrupted.send_signal(signal.SIGINT)
+        _, err = interrupted.communicate(timeout=30)
+        assert interrupted.returncode == 5
+        assert err == (
+            "error: interrupted: 4 of 7 answers are kept in r.sqlite; the same command goes on\n"
+            "  hint: liftgate evaluate --suite suite.yaml --model m --endpoint openai "
+            f"--base-url {server.url} --concurrency 1 --store r.sqlite --out out\n"
+        )
+        assert not (suite / "out/run.json").exists()
+        resumed = process(server, suite, "--concurrency", "1", "--store", "r.sqlite")
+        _, err = resumed.communicate(timeout=30)
+        assert resumed.returncode == 0
+    assert server.count == 8
+    assert "4 of them stored before" in err
+
+
+@pytest.mark.parametrize("answered", [1, 4, 6])
+def test_a_killed_run_resumes_to_the_same_results(suite: Path, answered: int) -> None:
+    with OpenAIServer(faults={answered: "hang"}) as server:
+        killed = process(server, suite, "--concurrency", "1")
+        wait_for(lambda: server.count == answered + 1)
+        killed.kill()
+        killed.communicate(timeout=30)
+        resumed = process(server, suite, "--concurrency", "1")
+        resumed.communicate(timeout=30)
+        assert resumed.returncode == 0
+        assert server.count == 8
+    outputs = [(result.case_id, result.output) for result in read_run(suite / "out").results]
+    assert outputs == [*((f"g{n}", f"word{n}") for n in range(6)), ("s0", "say boo")]
