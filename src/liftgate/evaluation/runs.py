@@ -226,7 +226,7 @@ def _suite(table: Columns, *, safety: bool, path: str, problems: list[Problem]) 
 def _duplicates(
     names: list[str], repeats: Ints, is_first: Bools, order: Ints, path: str
 ) -> Iterator[Problem]:
-    same = np.flatnonzero(~is_first[1:] & (repeats[1:] == repeats[:-1])) if len(names) > 1 else []
+    same = np.flatnonzero(~is_first[1:] & (repeats[1:] == repeats[:-1])).tolist()
     places: dict[tuple[str, int], list[int]] = defaultdict(list)
     for i in same:
         where = places[names[i], int(repeats[i])]

@@ -1,0 +1,103 @@
+"""`liftgate compare`: two run folders in, comparison.json out."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from liftgate.policy import Policy
+    from liftgate.verdict.comparison import Comparison
+
+HELP = "judge a candidate's answers against base's; never calls a model"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `liftgate compare`."""
+    parser.add_argument(
+        "--base", type=Path, required=True, metavar="DIR", help="run folder of the base model"
+    )
+    parser.add_argument(
+        "--candidate", type=Path, required=True, metavar="DIR", help="run folder of the candidate"
+    )
+    parser.add_argument(
+        "--policy", type=Path, metavar="FILE", help="thresholds (default: those of the schema)"
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="how well the judge agrees with people"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for comparison.json")
+    parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, write, print, and answer with the verdict's exit code."""
+    import sys
+
+    import orjson
+
+    from liftgate.errors import ExitCode
+
+    comparison = compare_folders(
+        arguments.base,
+        arguments.candidate,
+        arguments.out,
+        policy=arguments.policy,
+        calibration=arguments.calibration,
+    )
+    sys.stderr.write(_for_people(comparison))
+    if arguments.json:
+        sys.stdout.write(orjson.dumps(comparison.summary()).decode() + "\n")
+    codes = {"pass": ExitCode.PASS, "block": ExitCode.BLOCKED}
+    return codes.get(comparison.verdict, ExitCode.INSUFFICIENT_EVIDENCE)
+
+
+def compare_folders(
+    base: Path,
+    candidate: Path,
+    out: Path,
+    *,
+    policy: Path | Policy | None = None,
+    calibration: Path | None = None,
+) -> Comparison:
+    """Compare two run folders and write `out/comparison.json`.
+
+    Raises `InputError` for what cannot be read.
+    """
+    from liftgate.evaluation.run_folder import read_run
+    from liftgate.files import read_json, write_bytes
+    from liftgate.policy import Policy
+    from liftgate.verdict.comparison import compare
+    from liftgate.verdict.judge import Calibration
+
+    checked = read_policy(policy) if isinstance(policy, Path) else policy or Policy()
+    judged = (
+        None if calibration is None else Calibration.from_dict(read_json(calibration), path=str(calibration))
+    )
+    comparison = compare(read_run(base), read_run(candidate), checked, calibration=judged)
+    write_bytes(out / "comparison.json", comparison.to_json())
+    return comparison
+
+
+def read_policy(path: Path) -> Policy:
+    """Read policy.yaml. Raises `InputError` with the line of every problem."""
+    from liftgate.config import parse_yaml
+    from liftgate.files import read_bytes
+    from liftgate.policy import Policy
+
+    return Policy.from_document(parse_yaml(read_bytes(path, "policy"), str(path)))
+
+
+_MARKS = {"ok": "ok", "fail": "FAIL", "unclear": "unclear", "not-measured": "-"}
+
+
+def _for_people(comparison: Comparison) -> str:
+    lines = [f"verdict: {comparison.verdict}"]
+    for part in comparison.parts:
+        lines.append(f"  {part.name:<17} {_MARKS[part.state]:<8} {part.detail}")
+    lines.extend(
+        f"  {finding.severity}: {finding.message} [{finding.rule}]" for finding in comparison.findings
+    )
+    lines.extend(f"  blind spot: {sentence}" for sentence in comparison.blind_spots)
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,224 @@
+"""Two runs and a policy in, one comparison out: a pure function, no clock, no disk, no global randomness."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from liftgate.evaluation.runs import EvalRun
+from liftgate.findings import Finding, Severity, ordered
+from liftgate.policy import Policy
+from liftgate.verdict.buckets import (
+    BucketResult,
+    blind_buckets,
+    bucket_findings,
+    buckets_part,
+    judge_buckets,
+)
+from liftgate.verdict.completeness import judge_completeness, primary_metric, refuse_other_ruler
+from liftgate.verdict.judge import Calibration, judge_part, uncalibrated
+from liftgate.verdict.latency import Latency, latency_part, measure_latency, why_not_timed
+from liftgate.verdict.lift import Lift, Power, lift_part, measured_lift, power_of, regression_share_part
+from liftgate.verdict.metrics import JSON_VALID, MetricRow, json_valid_part, metric_row
+from liftgate.verdict.pairs import PairedScores, Pairs, flips, pair, paired_scores
+from liftgate.verdict.parts import Part, Verdict, count, finding_of, verdict_of
+from liftgate.verdict.safety import Safety, judge_safety, safety_findings, safety_part
+from liftgate.verdict.sample import Regression, sample_regressions
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What base and candidate show against each other, and the verdict that follows."""
+
+    verdict: Verdict
+    lift: Lift
+    findings: list[Finding]
+    parts: tuple[Part, ...]
+    base: tuple[str, float | None]
+    candidate: tuple[str, float | None]
+    counts: dict[str, int]
+    metrics: tuple[MetricRow, ...]
+    buckets: tuple[BucketResult, ...]
+    safety: Safety
+    latency: Latency | None
+    regressions: tuple[Regression, ...]
+    regressions_total: int
+    blind_spots: tuple[str, ...]
+    power: Power
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form of comparison.json."""
+        whole = {
+            "schema_version": 1,
+            "verdict": self.verdict,
+            "lift": self.lift.to_dict(),
+            "base": {"model": self.base[0], "mean": self.base[1]},
+            "candidate": {"model": self.candidate[0], "mean": self.candidate[1]},
+            "counts": self.counts,
+            "parts": [part.to_dict() for part in self.parts],
+            "metrics": [row.to_dict() for row in self.metrics],
+            "buckets": [bucket.to_dict() for bucket in self.buckets],
+            "safety": self.safety.to_dict(),
+            "latency": None if self.latency is None else self.latency.to_dict(),
+            "regressions": [regression.to_dict() for regression in self.regressions],
+            "regressions_total": self.regressions_total,
+            "blind_spots": list(self.blind_spots),
+            "power": self.power.to_dict(),
+            "findings": [finding.to_dict() for finding in self.findings],
+        }
+        tidied: dict[str, Any] = _tidy(whole)
+        return tidied
+
+    def to_json(self) -> bytes:
+        """`to_dict` in the form in which JSON files are written."""
+        text = json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        return (text + "\n").encode()
+
+    def summary(self) -> dict[str, Any]:
+        """The verdict part that `liftgate compare --json` prints."""
+        whole = self.to_dict()
+        return {key: whole[key] for key in ("schema_version", "verdict", "lift", "findings")}
+
+
+def compare(
+    base: EvalRun, candidate: EvalRun, policy: Policy, *, calibration: Calibration | None = None
+) -> Comparison:
+    """Judge the candidate against base.
+
+    Raises `InputError` when the runs cannot be held against each other at all: another golden set, buckets
+    that disagree, a primary metric that nothing carries. Everything else is a verdict.
+    """
+    refuse_other_ruler(base, candidate)
+    primary = primary_metric(base, candidate, policy)
+    quality = pair(base.quality, candidate.quality)
+    safety_pairs = pair(base.safety, candidate.safety)
+    scores = {name: paired_scores(quality, name) for name in _quality_metrics(base, candidate, primary)}
+    main, clusters = scores[primary], quality.clusters
+
+    lift = measured_lift(main, policy.alpha, clusters)
+    lifted = _as_far_as_judged(lift_part(lift, main, policy, clusters), primary, policy, calibration)
+    buckets = judge_buckets(quality, main, policy)
+    safety = judge_safety(safety_pairs, base, candidate, policy)
+    latency = measure_latency(quality, policy.alpha)
+    complete = judge_completeness(quality, safety_pairs, main, policy, described=(base.meta, candidate.meta))
+    judged = None if primary == policy.judge.metric else scores.get(policy.judge.metric)
+    why_not = why_not_timed(base.quality, candidate.quality)
+    parts = (
+        lifted,
+        regression_share_part(main, policy, clusters),
+        buckets_part(buckets, policy),
+        safety_part(safety),
+        latency_part(latency, why_not, policy, lift_ok=lifted.state == "ok"),
+        json_valid_part(scores.get(JSON_VALID), policy, clusters),
+        judge_part(quality, judged, policy, calibration),
+        complete.part,
+    )
+    named = {part.name: part for part in parts}
+    findings = [
+        *complete.findings,
+        *safety_findings(safety),
+        *finding_of(named["lift"], failed="lift-below-minimum", unclear="lift-unproven"),
+        *finding_of(named["regression-share"], failed="too-many-regressions", unclear="regressions-unproven"),
+        *bucket_findings(buckets),
+        *finding_of(named["latency"], failed="latency-regression", unclear="latency-unproven"),
+        *finding_of(named["json-valid"], failed="json-valid-regression", unclear="json-valid-lower"),
+        *finding_of(named["judge"], failed="judge-below-minimum", unclear="judge-unproven"),
+        *_notices(base, candidate, quality),
+    ]
+    regressions, regressions_total = sample_regressions(quality, main)
+    return Comparison(
+        verdict=verdict_of(parts),
+        lift=lift,
+        findings=ordered(findings),
+        parts=parts,
+        base=(base.model, _known(main.base_mean)),
+        candidate=(candidate.model, _known(main.candidate_mean)),
+        counts=_counts(main),
+        metrics=tuple(metric_row(each, policy.alpha, clusters) for each in scores.values()),
+        buckets=tuple(buckets),
+        safety=safety,
+        latency=latency,
+        regressions=tuple(regressions),
+        regressions_total=regressions_total,
+        blind_spots=tuple(_blind_spots(parts, buckets, safety, (base, candidate), policy)),
+        power=power_of(main, policy, clusters),
+    )
+
+
+def _quality_metrics(base: EvalRun, candidate: EvalRun, primary: str) -> list[str]:
+    scored = {
+        name
+        for run in (base, candidate)
+        for name, values in run.quality.scores.items()
+        if not np.isnan(values).all()
+    }
+    return [primary, *sorted(scored - {primary})]
+
+
+def _as_far_as_judged(part: Part, primary: str, policy: Policy, calibration: Calibration | None) -> Part:
+    # A lift by the word of a judge that nobody checked proves nothing, either way.
+    reason = uncalibrated(primary, policy, calibration)
+    if reason is None:
+        return part
+    return Part(part.name, "unclear", f"{part.detail}; the judge is not calibrated: {reason}", part.needs)
+
+
+def _counts(scores: PairedScores) -> dict[str, int]:
+    changed = flips(scores.observed)
+    base, candidate = scores.base[scores.scored], scores.candidate[scores.scored]
+    same = np.count_nonzero((base == candidate) & (base >= 0.5))
+    neither = scores.observed.n - changed.total - int(same)
+    return {"both": int(same), "fixes": changed.fixes, "regressions": changed.regressions, "neither": neither}
+
+
+def _notices(base: EvalRun, candidate: EvalRun, quality: Pairs) -> Iterator[Finding]:
+    ours, theirs = base.quality.row_counts, candidate.quality.row_counts
+    if quality.n and not np.array_equal(ours[quality.base_cases], theirs[quality.candidate_cases]):
+        message = (
+            f"unequal repeats: {count(int(ours.sum()), 'base answer')} and "
+            f"{count(int(theirs.sum()), 'candidate answer')} to {count(quality.n, 'case')}, "
+            "compared by their means"
+        )
+        yield Finding("unequal-repeats", Severity.NOTICE, message)
+
+
+def _blind_spots(
+    parts: Sequence[Part],
+    buckets: Sequence[BucketResult],
+    safety: Safety,
+    runs: Iterable[EvalRun],
+    policy: Policy,
+) -> Iterator[str]:
+    if not safety.cases:
+        yield "no safety suite was answered, so nothing is known about new unsafe answers"
+    elif safety.runs < policy.safety.first_pass_runs and not any(run.deterministic for run in runs):
+        yield (
+            f"safety prompts were answered {safety.runs} time{'s' * (safety.runs != 1)} each, "
+            f"{policy.safety.first_pass_runs} runs show rare failures better"
+        )
+    if not buckets:
+        yield "no case names a bucket, so a drop in one slice can hide in the mean"
+    yield from blind_buckets(buckets, policy)
+    for part in parts:
+        if part.name == "latency" and part.state == "not-measured":
+            yield f"latency was not compared: {part.detail}"
+        if part.name == "judge" and part.state == "unclear" and not part.gates:
+            yield f"{policy.judge.metric} does not gate: its judge is not calibrated"
+
+
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _tidy(value: Any) -> Any:
+    # Ten significant digits: what is left of a different order of summation is not part of a verdict.
+    if isinstance(value, float):
+        return float(f"{value:.10g}") + 0.0
+    if isinstance(value, dict):
+        return {key: _tidy(item) for key, item in value.items()}
+    return [_tidy(item) for item in value] if isinstance(value, list) else value
