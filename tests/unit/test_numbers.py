@@ -80,6 +80,15 @@ def test_counts_have_thousands_and_tokens_get_short() -> None:
     ]
 
 
+def test_epochs_end_a_sentence() -> None:
+    assert [numbers.epochs(x) for x in (4, 1, 0.5, None)] == [
+        " in 4 epochs",
+        " in 1 epoch",
+        " in 0.5 epochs",
+        "",
+    ]
+
+
 def test_ratios_losses_and_positions() -> None:
     assert numbers.ratio(1.0849, 0.99, 1.184) == "1.08× (0.99 to 1.18)"
     assert numbers.ratio(1.0) == "1.00×"

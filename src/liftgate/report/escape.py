@@ -14,6 +14,7 @@ Markdown = NewType("Markdown", str)
 TEXT_LIMIT = 240
 FENCE_LIMIT = 4_000
 _SURELY_ENOUGH = 8
+_MOST_GROWTH = 3
 
 _LINE_BREAK = re.compile("\r\n|[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]")
 _SPACES = re.compile(r"\s+")
@@ -37,9 +38,13 @@ _REFERENCES = (
     (re.compile(r"\b(mailto|xmpp):", re.IGNORECASE), rf"\1:{_GAP}"),
 )
 # A character reference can never be Markdown structure, not even a table's pipe, whatever the parser.
-_STRUCTURE = {ord(c): f"&#{ord(c)};" for c in "&<>[]|\\`*_~$" + _GAP}
+_STRUCTURE = {ord(c): f"&#{ord(c)};" for c in "[]|\\`*~$" + _GAP} | str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+)
+# Within a word an underscore is never emphasis, and names full of them stay legible in the source.
+_UNDERSCORE = re.compile(r"(?<![0-9A-Za-z])_|_(?![0-9A-Za-z])")
 _BLOCK_START = re.compile(r"([-+=](?![\d.])|#|:(?=-)|[\d\u200b]{1,12}[.)](?=\s|$))")
-_CODE_UNSAFE = re.compile(r"[`|\\]|^\s|\s$|^$")
+_CODE_UNSAFE = re.compile(r"[`|\\<>&$@]|^$")
 
 
 def clean(text: str, limit: int = TEXT_LIMIT) -> str:
@@ -48,17 +53,16 @@ def clean(text: str, limit: int = TEXT_LIMIT) -> str:
 
 
 def escape(text: str, limit: int = TEXT_LIMIT) -> Markdown:
-    """Text that reads as it was written and does nothing: no markup, link, image, mention or reference."""
+    """Text that reads as it was written and does nothing: no markup, link, image, mention or reference.
+
+    At most three times `limit` long, so that one cell of hostile text cannot push out the rest.
+    """
     shown = clean(text, limit)
-    for pattern, replacement in _REFERENCES:
-        shown = pattern.sub(replacement, shown)
-    start = _BLOCK_START.match(shown)
-    if start is None:
-        return Markdown(shown.translate(_STRUCTURE))
-    # The mark that would open a list, heading or rule is the last character of the match.
-    at = start.end() - 1
-    before, mark, after = shown[:at], ord(shown[at]), shown[at + 1 :]
-    return Markdown(f"{before.translate(_STRUCTURE)}&#{mark};{after.translate(_STRUCTURE)}")
+    escaped = _inert(shown)
+    while len(escaped) > _MOST_GROWTH * limit and len(shown) > 1:
+        shown = _cut(shown, max(1, len(shown) * _MOST_GROWTH * limit // len(escaped)))
+        escaped = _inert(shown)
+    return Markdown(escaped)
 
 
 def code(text: str, limit: int = TEXT_LIMIT) -> Markdown:
@@ -83,3 +87,18 @@ def _visible(text: str, limit: int) -> str:
 
 def _cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _inert(text: str) -> str:
+    for pattern, replacement in _REFERENCES:
+        text = pattern.sub(replacement, text)
+    start = _BLOCK_START.match(text)
+    if start is None:
+        return _without_structure(text)
+    # The mark that would open a list, heading or rule is the last character of the match.
+    at = start.end() - 1
+    return f"{_without_structure(text[:at])}&#{ord(text[at])};{_without_structure(text[at + 1 :])}"
+
+
+def _without_structure(text: str) -> str:
+    return _UNDERSCORE.sub("&#95;", text.translate(_STRUCTURE))

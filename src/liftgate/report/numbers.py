@@ -122,6 +122,11 @@ def tokens(value: int | None) -> str:
     return f"{_fixed(value / 1_000_000, 2)}M"
 
 
+def epochs(value: float | None) -> str:
+    """`4` → ` in 4 epochs`, `0.5` → ` in 0.5 epochs`; an empty string when unknown."""
+    return "" if value is None else f" in {value:g} epoch{'s' if value != 1 else ''}"
+
+
 def ratio(value: float | None, low: float | None = None, high: float | None = None) -> str:
     """`1.08× (0.99 to 1.18)`."""
     if value is None:

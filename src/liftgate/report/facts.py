@@ -1,0 +1,105 @@
+"""Named facts about data, cost and origin: two-column lists that comment and page share, as plain text."""
+
+from __future__ import annotations
+
+from liftgate.report import numbers
+from liftgate.report.tables import Report
+
+Facts = list[tuple[str, str]]
+
+
+def cost_facts(report: Report) -> Facts:
+    """Latency, the price of training and where it comes from."""
+    facts: Facts = []
+    if report["comparison"] and (latency := report["comparison"]["latency"]):
+        base, candidate = (numbers.milliseconds(latency[f"{side}_p95_ms"]) for side in ("base", "candidate"))
+        ratio = numbers.ratio(latency["ratio"], latency["low"], latency["high"])
+        facts.append(("latency P95, base → candidate", f"{base} → {candidate}, {ratio}"))
+    if estimate := report["estimate"]:
+        facts.append(("training, price", numbers.usd(estimate["usd"])))
+        if estimate["hours"] is not None:
+            rate = estimate["usd_per_hour"]
+            per_hour = "" if rate is None else f" at {numbers.usd(rate)} an hour"
+            facts.append(("training, estimated time", numbers.seconds(estimate["hours"] * 3600) + per_hour))
+        tokens = numbers.tokens(estimate["training_tokens"]) + numbers.epochs(estimate["epochs"])
+        facts.append(("training tokens", tokens))
+        source = ", ".join(str(estimate[key]) for key in ("price_source", "checked_on") if estimate[key])
+        facts.append(("price from", source or numbers.NONE))
+        approved = "within cost.auto_approve_usd" if estimate["auto_approved"] else "needed"
+        facts.append(("approval", approved))
+    if training := report["training"]:
+        took = numbers.seconds(training["seconds"])
+        facts.append(("training, actual time", f"reused, took {took} once" if training["reused"] else took))
+    return facts
+
+
+def data_facts(report: Report) -> Facts:
+    """The dataset and what training made of it."""
+    facts: Facts = []
+    if dataset := report["dataset"]:
+        facts.append(("version", dataset["version"]))
+        facts.append(("training rows", numbers.count(dataset["train_rows"])))
+        facts.append(("validation rows", numbers.count(dataset["validation_rows"])))
+    if training := report["training"]:
+        facts.append(("trained by", training["provider"]))
+        facts.append(("base model", training["base"]))
+        if losses := training["losses"]:
+            first, last = (numbers.loss(losses[i]["loss"]) for i in (0, -1))
+            facts.append(("training loss, first → last", f"{first} → {last}"))
+        facts.append(("validation loss", numbers.loss(training["validation_loss"])))
+        facts.append(("steps", numbers.count(training["steps"])))
+        facts.append(("trainable parameters", numbers.count(training["trainable_parameters"])))
+    return facts
+
+
+def lineage_facts(report: Report) -> Facts:
+    """Everything that the verdict rests on: name and full sha256."""
+    held, dataset, training = report["lineage"], report["dataset"] or {}, report["training"] or {}
+    named = [
+        ("verdict key", report["verdict_key"]),
+        ("training rows", dataset.get("train_sha256")),
+        ("validation rows", dataset.get("validation_sha256")),
+        ("golden set", held["golden_sha256"]),
+        ("safety suite", held["safety_sha256"]),
+        ("suite", held["suite_sha256"]),
+        ("policy", held["policy_sha256"]),
+        ("base weights", training.get("base_sha256")),
+        ("adapter", training.get("adapter_sha256")),
+        ("training manifest", training.get("manifest_digest")),
+        ("messages as rendered for training", held["training_rendering_sha256"]),
+        ("messages as rendered for evaluation", held["evaluation_rendering_sha256"]),
+        *((f"prompt of {arm}", digest) for arm, digest in sorted(held["prompts"].items())),
+        *((f"answers of {arm}", digest) for arm, digest in sorted(held["runs"].items())),
+    ]
+    return [(name, digest) for name, digest in named if digest]
+
+
+def ruler_sentence(report: Report) -> str:
+    """Where the thresholds and the golden set were read from, and by which version of the tool."""
+    ruler = report["ruler"]
+    ref = f" {ruler['ref']}" if ruler["ref"] else ""
+    judge = f"judged by liftgate {report['tool_version']}"
+    return f"Thresholds and golden set from the {ruler['source']}{ref}; {judge}."
+
+
+def safety_sentence(report: Report) -> str | None:
+    """How many cases were unsafe, and what even a clean suite cannot rule out. None without safety cases."""
+    safety = report["comparison"] and report["comparison"]["safety"]
+    if not safety or not safety["cases"]:
+        return None
+    text = (
+        f"{numbers.plural(safety['cases'], 'safety case')}: base unsafe on "
+        f"{numbers.count(safety['base_unsafe'])}, candidate on {numbers.count(safety['candidate_unsafe'])}."
+    )
+    if safety["hidden_rate_high"] is not None:
+        bound = numbers.percent(safety["hidden_rate_high"])
+        text += f" So many prompts cannot rule out a hidden failure rate of up to {bound} (upper 95% bound)."
+    return text
+
+
+def regressions_sentence(total: int, shown: int) -> str:
+    """How many cases got worse and how many of them are listed."""
+    text = f"{numbers.plural(total, 'case')} that base got right and the candidate got wrong"
+    if shown >= total:
+        return f"{text}."
+    return f"{text}; here {numbers.count(shown)} of them, a sample over all buckets."

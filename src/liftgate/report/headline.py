@@ -1,0 +1,199 @@
+"""One sentence a reviewer can act on, for every way in which a verdict can come about."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from liftgate.report import numbers
+from liftgate.report.escape import clean
+from liftgate.report.tables import (
+    Report,
+    bucket_name,
+    buckets_worst_first,
+    candidate_of,
+    part_name,
+    parts_in,
+    winning_arm,
+)
+
+OPENINGS = {
+    "pass": "Pass, may be merged",
+    "block": "Blocked, do not merge",
+    "insufficient-evidence": "Insufficient evidence, do not merge yet",
+}
+HEADLINE_LIMIT = 400
+
+
+def headline(report: Report) -> str:
+    """The verdict, what to do about the merge, and the one reason that weighs most. Plain text, one line."""
+    opening = OPENINGS[report["verdict"]]
+    match report["verdict"]:
+        case "pass":
+            if cheaper := _cheaper_arm(report):
+                opening, why = "Pass, but prefer the cheaper arm", cheaper
+            else:
+                why = _why_pass(report)
+        case "block":
+            why = _why_not(report, "fail") + _other_way_out(report)
+        case _:
+            why = _why_not(report, "unclear") + _other_way_out(report)
+    return clean(f"{opening}: {why.rstrip('. ')}.", HEADLINE_LIMIT)
+
+
+def _why_pass(report: Report) -> str:
+    comparison = report["comparison"]
+    if comparison is None:
+        kinds = set(report["plan"]["kinds"])
+        if kinds == {"rollback"}:
+            return "a rollback needs no new evidence"
+        if kinds <= {"none"}:
+            return "nothing to gate, the change touches no dataset, evals, policy or models.yaml"
+        return f"the plan ({', '.join(report['plan']['kinds'])}) asks for no comparison"
+    lift = comparison["lift"]
+    change = numbers.change(lift["mean"], lift["low"], lift["high"])
+    cases = numbers.plural(lift["n"], "case")
+    lifts = f"the candidate lifts {lift['metric']} by {change}"
+    return f"{lifts} over base on {cases}, and every part that gates is ok"
+
+
+def _cheaper_arm(report: Report) -> str | None:
+    winner, candidate = winning_arm(report), candidate_of(report)
+    if winner is None or candidate is None or winner is candidate:
+        return None
+    prices = ""
+    if winner["usd_per_1k"] is not None and candidate["usd_per_1k"] is not None:
+        ours, theirs = numbers.usd_rate(winner["usd_per_1k"]), numbers.usd_rate(candidate["usd_per_1k"])
+        prices = f" ({ours} against {theirs} per 1,000 answers)"
+    return f"{winner['name']} clears the same bar as the tuned model and costs less{prices}"
+
+
+def _other_way_out(report: Report) -> str:
+    winner = winning_arm(report)
+    if winner is None or winner["name"] == report["candidate_arm"]:
+        return ""
+    return f"; {winner['name']} clears the bar without it"
+
+
+def _why_not(report: Report, state: str) -> str:
+    comparison = report["comparison"]
+    if comparison is None or not (parts := parts_in(comparison, state)):
+        return _why_without_parts(report)
+    first, *others = parts
+    why = _FAILED if state == "fail" else _UNCLEAR
+    sentence = why[first["name"]](comparison) if first["name"] in why else ""
+    sentence = (
+        sentence or first["detail"].rstrip(". ") or f"{part_name(comparison, first['name'])} is {state}"
+    )
+    if others:
+        word = "also failing" if state == "fail" else "also unclear"
+        sentence += f"; {word}: {', '.join(part_name(comparison, p['name']) for p in others)}"
+    return sentence
+
+
+def _why_without_parts(report: Report) -> str:
+    estimate = report["estimate"]
+    errors = [f for f in report["findings"] if f["severity"] == "error"]
+    if (
+        report["verdict"] != "block"
+        and report["training"] is None
+        and estimate
+        and not estimate["auto_approved"]
+    ):
+        return f"training would cost {numbers.usd(estimate['usd'])} and waits for an approval"
+    if not errors:
+        return "nothing was compared" if report["comparison"] is None else "a part of the verdict is missing"
+    first, before = errors[0], ""
+    if report["comparison"] is None and report["training"] is None:
+        before = " before anything was trained"
+    if first["path"] is None:
+        found = first["message"].rstrip(". ")
+    else:
+        found = f"{first['rule']} at {first['path']}" + (
+            f":{first['line']}" if first["line"] is not None else ""
+        )
+    return f"{numbers.plural(len(errors), 'error')}{before}, first {found}"
+
+
+def _lift_failed(comparison: Mapping[str, Any]) -> str:
+    lift = comparison["lift"]
+    needs = next((p["needs"] for p in comparison["parts"] if p["name"] == "lift"), "")
+    return (
+        f"{lift['metric']} changes by {numbers.change(lift['mean'], lift['low'], lift['high'])} on "
+        f"{numbers.plural(lift['n'], 'case')}, which falls short" + (f" (needs {needs})" if needs else "")
+    )
+
+
+def _lift_unclear(comparison: Mapping[str, Any]) -> str:
+    lift, power = comparison["lift"], comparison["power"] or {}
+    sentence = (
+        f"{lift['metric']} changes by {numbers.change(lift['mean'], lift['low'], lift['high'])} on "
+        f"{numbers.plural(lift['n'], 'case')}, too few to tell"
+    )
+    needed = power.get("cases_needed")
+    return sentence + (f"; about {numbers.count(needed)} would settle it" if needed else "")
+
+
+def _safety_failed(comparison: Mapping[str, Any]) -> str:
+    safety = comparison["safety"] or {"newly_unsafe": []}
+    unsafe = [s["case_id"] for s in safety["newly_unsafe"] if s["state"] == "fail"]
+    if not unsafe:
+        return ""
+    return (
+        f"the candidate is newly unsafe on {numbers.count(len(unsafe))} of "
+        f"{numbers.plural(safety['cases'], 'safety case')} ({_some(unsafe)})"
+    )
+
+
+def _safety_unclear(comparison: Mapping[str, Any]) -> str:
+    safety = comparison["safety"] or {"newly_unsafe": []}
+    unsafe = [s["case_id"] for s in safety["newly_unsafe"] if s["state"] == "unclear"]
+    if not unsafe:
+        return ""
+    cases = numbers.plural(len(unsafe), "safety case")
+    return f"a person must read {cases} where only the candidate was unsafe ({_some(unsafe)})"
+
+
+def _buckets_failed(comparison: Mapping[str, Any]) -> str:
+    return _drops(comparison, "fail", "drops")
+
+
+def _buckets_unclear(comparison: Mapping[str, Any]) -> str:
+    return _drops(comparison, "unclear", "may drop: it fell by")
+
+
+def _drops(comparison: Mapping[str, Any], state: str, verb: str) -> str:
+    buckets = [b for b in buckets_worst_first(comparison) if b["state"] == state]
+    if not buckets:
+        return ""
+    worst, lift = buckets[0], comparison["lift"]
+    p = f" ({numbers.p_value(worst['p'])})" if worst["p"] is not None else ""
+    sentence = (
+        f"bucket {bucket_name(worst)} {verb} {numbers.distance(worst['change'])} points on "
+        f"{numbers.plural(worst['n'], 'case')}{p}"
+    )
+    if len(buckets) > 1:
+        sentence += f", and {numbers.plural(len(buckets) - 1, 'more bucket')} with it"
+    if lift["mean"] is not None and lift["mean"] > 0:
+        sentence += f", although {lift['metric']} rises {numbers.distance(lift['mean'])} points overall"
+    return sentence
+
+
+def _regressions_failed(comparison: Mapping[str, Any]) -> str:
+    wrong, n = comparison["counts"]["regressions"], comparison["lift"]["n"]
+    return (
+        f"the candidate gets {numbers.count(wrong)} of {numbers.plural(n, 'case')} wrong that base got right"
+    )
+
+
+_FAILED = {
+    "lift": _lift_failed,
+    "safety": _safety_failed,
+    "buckets": _buckets_failed,
+    "regression-share": _regressions_failed,
+}
+_UNCLEAR = {"lift": _lift_unclear, "safety": _safety_unclear, "buckets": _buckets_unclear}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {numbers.count(len(names) - 3)} more" if len(names) > 3 else "")

@@ -1,0 +1,113 @@
+"""What to do after a verdict: a sentence, and where there is one the command to copy."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from liftgate.report import numbers
+from liftgate.report.escape import clean
+from liftgate.report.tables import Report, bucket_name, buckets_worst_first, parts_in, winning_arm
+
+MOST_FILES = 3
+MOST_CASES = 5
+COMMAND_LIMIT = 600
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do; `command` is safe to paste whatever the names in it."""
+
+    text: str
+    command: str | None = None
+
+
+def next_steps(report: Report) -> list[Step]:
+    """In the order in which they help; empty when nothing is left to do."""
+    return [
+        *_resume(report),
+        *_data(report),
+        *_approval(report),
+        *_parts(report),
+        *_arms(report),
+        *_again(report),
+    ]
+
+
+def command(*words: str) -> str:
+    """Words as a shell takes them, quoted where they must be."""
+    return shlex.join(clean(word, COMMAND_LIMIT) for word in words)
+
+
+def _resume(report: Report) -> Iterator[Step]:
+    if report["resumable_hint"]:
+        hint = clean(report["resumable_hint"], COMMAND_LIMIT)
+        yield Step("Go on where this run stopped; finished answers are kept.", hint)
+
+
+def _data(report: Report) -> Iterator[Step]:
+    if report["comparison"] is not None:
+        return
+    paths = [
+        f["path"]
+        for f in report["findings"]
+        if f["severity"] == "error" and (f["path"] or "").endswith(".jsonl")
+    ]
+    golden = f"evals/{report['alias']}/golden.jsonl"
+    for path in list(dict.fromkeys(paths))[:MOST_FILES]:
+        words = ("liftgate", "validate", path, "--golden", golden, "--policy", "evals/policy.yaml")
+        yield Step(
+            "Mend the rows named above in a new dataset version, and check it before you push.",
+            command(*words),
+        )
+
+
+def _approval(report: Report) -> Iterator[Step]:
+    estimate = report["estimate"]
+    if report["verdict"] == "insufficient-evidence" and report["training"] is None and estimate:
+        if estimate["auto_approved"]:
+            return
+        words = ("liftgate", "estimate", "--alias", report["alias"])
+        price = numbers.usd(estimate["usd"])
+        yield Step(
+            f"Ask an approver whether this training is worth {price}; the sum is made up by:", command(*words)
+        )
+
+
+def _parts(report: Report) -> Iterator[Step]:
+    comparison = report["comparison"]
+    if comparison is None:
+        return
+    troubled = {p["name"] for state in ("fail", "unclear") for p in parts_in(comparison, state)}
+    if "safety" in troubled and comparison["safety"]:
+        results = f".liftgate/{report['alias']}/runs/{report['candidate_arm']}/results.jsonl"
+        for case in comparison["safety"]["newly_unsafe"][:MOST_CASES]:
+            yield Step(
+                "Read what the candidate answered.", command("grep", "-F", f'"{case["case_id"]}"', results)
+            )
+    if "buckets" in troubled:
+        weak = [bucket_name(b) for b in buckets_worst_first(comparison) if b["state"] in {"fail", "unclear"}]
+        yield Step(f"Add training rows for {', '.join(weak[:MOST_CASES])} as a new dataset version.")
+    if "regression-share" in troubled:
+        yield Step("Read the regressions below or in report.html: what do they have in common?")
+    if "lift" in troubled and report["verdict"] == "insufficient-evidence":
+        needed, n = (comparison["power"] or {}).get("cases_needed"), comparison["lift"]["n"]
+        more = (
+            f"about {numbers.count(needed - n)} more golden cases"
+            if needed and needed > n
+            else "more golden cases"
+        )
+        yield Step(f"Add {more} in a pull request of their own, then run this one again.")
+
+
+def _arms(report: Report) -> Iterator[Step]:
+    winner = winning_arm(report)
+    if winner is not None and winner["name"] != report["candidate_arm"]:
+        yield Step(f"Consider {winner['name']} instead: it clears the bar and needs no tuned model.")
+
+
+def _again(report: Report) -> Iterator[Step]:
+    if report["comparison"] is not None and report["verdict"] != "pass":
+        words = ("liftgate", "gate", "--run", f".liftgate/{report['alias']}", "--policy", "evals/policy.yaml")
+        yield Step("Judge the same answers again; no model is asked.", command(*words))

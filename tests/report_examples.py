@@ -1,0 +1,538 @@
+"""Reports as the gate writes them, built from answers that were drawn once with a fixed seed."""
+
+import hashlib
+import math
+import random
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+INTENTS = [
+    "account_access",
+    "billing",
+    "cancel_change",
+    "fraud_report",
+    "order_status",
+    "privacy_request",
+    "product_defect",
+    "refund",
+]
+LOCALES = ["en", "es", "de"]
+HIGH_RISK = {"fraud_report", "privacy_request"}
+MIN_LIFT, BUCKET_MAX_DROP, ALPHA, MIN_BUCKET = 0.03, 0.05, 0.05, 40
+
+Report = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Answered:
+    """One golden case and whether base and candidate got it right."""
+
+    case_id: str
+    buckets: dict[str, str]
+    base: bool
+    candidate: bool
+
+
+def sha(name: str) -> str:
+    """A stable hash that stands for a file of this name."""
+    return hashlib.sha256(name.encode()).hexdigest()
+
+
+def answered(
+    n: int, base_right: float, candidate_right: Callable[[str, bool], float], seed: int = 7
+) -> list[Answered]:
+    """Draw n cases; `candidate_right(intent, base_ok)` is the candidate's chance of a right answer."""
+    draw = random.Random(seed)  # noqa: S311
+    cases = []
+    for i in range(n):
+        intent, locale = INTENTS[i % 8], LOCALES[(i // 8) % 3]
+        risk = "high" if intent in HIGH_RISK else "standard"
+        base = draw.random() < base_right
+        candidate = draw.random() < candidate_right(intent, base)
+        cases.append(
+            Answered(
+                f"golden-{i + 1:03}", {"intent": intent, "locale": locale, "risk": risk}, base, candidate
+            )
+        )
+    return cases
+
+
+def tally(cases: list[Answered]) -> dict[str, Any]:
+    """Means, the four counts, and a plain interval of the paired difference."""
+    n = len(cases)
+    fixes = sum(c.candidate and not c.base for c in cases)
+    regressions = sum(c.base and not c.candidate for c in cases)
+    both = sum(c.base and c.candidate for c in cases)
+    change = (fixes - regressions) / n
+    half = 1.645 * math.sqrt(max((fixes + regressions) / n - change**2, 1 / n**2) / n)
+    return {
+        "n": n,
+        "base": (both + regressions) / n,
+        "candidate": (both + fixes) / n,
+        "both": both,
+        "fixes": fixes,
+        "regressions": regressions,
+        "neither": n - both - fixes - regressions,
+        "change": change,
+        "low": max(-1.0, change - half),
+        "high": min(1.0, change + half),
+    }
+
+
+def mcnemar_worse(regressions: int, fixes: int) -> float:
+    """Exact one-sided p."""
+    n = regressions + fixes
+    return float(sum(math.comb(n, k) for k in range(regressions, n + 1)) / 2**n)
+
+
+def bucket_rows(cases: list[Answered]) -> list[dict[str, Any]]:
+    """One row a bucket in the comparison's form."""
+    names = sorted({(dimension, name) for c in cases for dimension, name in c.buckets.items()})
+    rows = []
+    for dimension, name in names:
+        t = tally([c for c in cases if c.buckets[dimension] == name])
+        p = mcnemar_worse(t["regressions"], t["fixes"])
+        state = "ok"
+        if t["change"] < -BUCKET_MAX_DROP and t["regressions"] - t["fixes"] >= 2:
+            state = "fail" if p <= ALPHA / 4 else "unclear"
+        row = {k: t[k] for k in ("n", "base", "candidate", "fixes", "regressions", "change", "low", "high")}
+        rows.append(
+            {
+                "dimension": dimension,
+                "name": name,
+                **row,
+                "p": p,
+                "state": state,
+                "blind": t["n"] < MIN_BUCKET,
+                "evidence": "noninferior" if name == "high" else "suspect",
+            }
+        )
+    return rows
+
+
+def part(name: str, state: str, detail: str, needs: str, gates: bool = True) -> dict[str, Any]:
+    return {"name": name, "state": state, "detail": detail, "needs": needs, "gates": gates}
+
+
+def metric_row(metric: str, n: int, base: float, candidate: float) -> dict[str, Any]:
+    change = candidate - base
+    sides = {"base": base, "candidate": candidate, "change": change}
+    return {"metric": metric, "n": n, **sides, "low": change - 0.02, "high": change + 0.02}
+
+
+def comparison(cases: list[Answered], metric: str = "exact_match") -> dict[str, Any]:
+    """A comparison whose safety, latency and JSON parts are fine."""
+    t, buckets = tally(cases), bucket_rows(cases)
+    n = t["n"]
+    lift = "ok" if t["change"] >= MIN_LIFT and t["low"] > 0 else "fail" if t["high"] < MIN_LIFT else "unclear"
+    worst = (
+        "fail"
+        if any(b["state"] == "fail" for b in buckets)
+        else "unclear"
+        if any(b["state"] == "unclear" for b in buckets)
+        else "ok"
+    )
+    blind = [
+        f"{b['dimension']}={b['name']} has {b['n']} cases, fewer than 40: too few to gate"
+        for b in buckets
+        if b["blind"]
+    ]
+    regressed = [c for c in cases if c.base and not c.candidate]
+    made = {
+        "schema_version": 1,
+        "verdict": "pass",
+        "lift": {"metric": metric, "n": n, "mean": t["change"], "low": t["low"], "high": t["high"]},
+        "base": {"model": "smollm2-135m-instruct", "mean": t["base"]},
+        "candidate": {"model": "smollm2-135m-instruct+support-intent", "mean": t["candidate"]},
+        "counts": {k: t[k] for k in ("both", "fixes", "regressions", "neither")},
+        "parts": [
+            part("completeness", "ok", f"all {n} cases answered by both sides", "same cases, errors ≤ 1%"),
+            part("safety", "ok", "no case newly unsafe", "no new failure"),
+            part("lift", lift, "lift of the primary metric", "≥ +3.0 points, interval above 0"),
+            part("regression-share", "ok", f"{t['regressions']} of {n}", "< 15%"),
+            part("buckets", worst, "buckets against their largest drop", "no drop > 5.0 points"),
+            part("json-valid", "ok", "not worse", "not worse"),
+            part("latency", "ok", "not slower", "P95 ≤ 1.25× base", gates=False),
+            part("judge", "not-measured", "no judge scores", "≥ +5.0 points"),
+        ],
+        "metrics": [
+            metric_row(metric, n, t["base"], t["candidate"]),
+            metric_row("json_valid", n, 0.9625, 1.0),
+            metric_row("field_match.intent", n, t["base"] + 0.05, t["candidate"] + 0.0375),
+        ],
+        "buckets": buckets,
+        "safety": {
+            "cases": 50,
+            "base_unsafe": 3,
+            "candidate_unsafe": 3,
+            "newly_unsafe": [],
+            "hidden_rate_high": 0.0582,
+        },
+        "latency": {
+            "base_p95_ms": 1180.0,
+            "candidate_p95_ms": 1224.0,
+            "ratio": 1.0373,
+            "low": 0.98,
+            "high": 1.1,
+        },
+        "regressions": [
+            {"case_id": c.case_id, "buckets": c.buckets, "base_score": 1.0, "candidate_score": 0.0}
+            for c in regressed[:20]
+        ],
+        "regressions_total": len(regressed),
+        "blind_spots": blind,
+        "power": {"smallest_passable_lift": 0.061, "cases_needed": None, "for_lift": None},
+        "findings": [],
+    }
+    made["verdict"] = verdict_of(made)
+    return made
+
+
+def verdict_of(made: dict[str, Any]) -> str:
+    states = {p["state"] for p in made["parts"] if p["gates"]}
+    return "block" if "fail" in states else "insufficient-evidence" if "unclear" in states else "pass"
+
+
+def with_part(made: dict[str, Any], name: str, state: str, detail: str) -> dict[str, Any]:
+    """The comparison with one part changed, and its verdict along with it."""
+    for one in made["parts"]:
+        if one["name"] == name:
+            one.update(state=state, detail=detail)
+    made["verdict"] = verdict_of(made)
+    return made
+
+
+def finding(
+    rule: str, severity: str, message: str, path: str | None = None, line: int | None = None
+) -> dict[str, Any]:
+    return {"rule": rule, "severity": severity, "message": message, "path": path, "line": line}
+
+
+def label(intent: str, locale: str) -> str:
+    priority = "high" if intent in HIGH_RISK else "normal" if locale == "en" else "low"
+    return f'{{"intent": "{intent}", "priority": "{priority}"}}'
+
+
+def outputs_of(case: Answered) -> dict[str, str]:
+    intent, locale = case.buckets["intent"], case.buckets["locale"]
+    wrong = label(INTENTS[(INTENTS.index(intent) + 3) % 8], locale)
+    return {
+        "prompt-v1": label(intent, locale) if case.base else wrong,
+        "candidate": label(intent, locale) if case.candidate else wrong,
+    }
+
+
+def arm(
+    name: str,
+    made: dict[str, Any] | None,
+    mean: float,
+    *,
+    p95_ms: float,
+    usd_per_1k: str | None,
+    clears: bool | None = None,
+    cheapest: bool = False,
+) -> dict[str, Any]:
+    kind = {"prompt-v1": "base", "candidate": "candidate"}.get(name, "prompt")
+    return {
+        "name": name,
+        "kind": kind,
+        "model": "smollm2-135m-instruct" + ("+support-intent" if kind == "candidate" else ""),
+        "prompt": "prompts/prompt-v2.yaml" if name == "prompt-v2" else "prompts/prompt-v1.yaml",
+        "alias_of": None,
+        "n": made["lift"]["n"] if made else 240,
+        "metrics": {"exact_match": mean, "json_valid": 1.0 if kind == "candidate" else 0.9625},
+        "p95_ms": p95_ms,
+        "usd_per_1k": usd_per_1k,
+        "comparison": {k: v for k, v in made.items() if k != "findings"} if made else None,
+        "clears_bar": clears,
+        "cheapest": cheapest,
+    }
+
+
+def losses() -> list[dict[str, Any]]:
+    draw = random.Random(3)  # noqa: S311
+    return [
+        {"step": s, "loss": round(0.05 + 1.9 * math.exp(-s / 28) + 0.06 * draw.random(), 4)}
+        for s in range(5, 161, 5)
+    ]
+
+
+def report(cases: list[Answered], made: dict[str, Any]) -> Report:
+    """A whole report of one data change that was trained and compared."""
+    t = tally(cases)
+    wins = made["verdict"] == "pass"
+    v2 = comparison(answered(len(cases), 0.72, lambda _, ok: 0.96 if ok else 0.10, seed=11))
+    return {
+        "schema_version": 1,
+        "alias": "support-intent",
+        "verdict": made["verdict"],
+        "headline": "",
+        "tool_version": "0.1.0",
+        "verdict_key": sha("verdict"),
+        "ruler": {"source": "base ref", "ref": "origin/main"},
+        "plan": {"kinds": ["data"], "steps": ["validate", "train", "evaluate", "compare", "gate"]},
+        "dataset": {
+            "version": "v1.1.0",
+            "train_rows": 612,
+            "validation_rows": 110,
+            "train_sha256": sha("train"),
+            "validation_sha256": sha("validation"),
+        },
+        "estimate": {
+            "rows": 612,
+            "tokens": 61_204,
+            "epochs": 4,
+            "training_tokens": 244_816,
+            "usd": "0.00",
+            "hours": 0.0431,
+            "usd_per_hour": "0.00",
+            "price_source": "the machine that runs the job is already paid for",
+            "checked_on": "2026-11-25",
+            "auto_approved": True,
+        },
+        "training": {
+            "provider": "local",
+            "base": "smollm2-135m-instruct",
+            "base_sha256": sha("base"),
+            "adapter_sha256": sha("adapter"),
+            "manifest_digest": sha("manifest"),
+            "steps": 160,
+            "seconds": 141.3,
+            "losses": losses(),
+            "validation_loss": 0.0934,
+            "trainable_parameters": 1_843_200,
+            "reused": False,
+        },
+        "arms": [
+            arm("prompt-v1", None, t["base"], p95_ms=1180.0, usd_per_1k="0.0312"),
+            arm("prompt-v2", v2, v2["candidate"]["mean"], p95_ms=1710.0, usd_per_1k="0.0875", clears=False),
+            arm(
+                "candidate",
+                made,
+                t["candidate"],
+                p95_ms=1224.0,
+                usd_per_1k="0.0318",
+                clears=wins,
+                cheapest=wins,
+            ),
+        ],
+        "base_arm": "prompt-v1",
+        "candidate_arm": "candidate",
+        "comparison": made,
+        "findings": [],
+        "lineage": {
+            "golden_sha256": sha("golden"),
+            "safety_sha256": sha("safety"),
+            "suite_sha256": sha("suite"),
+            "policy_sha256": sha("policy"),
+            "prompts": {name: sha(name[-2:]) for name in ("prompt-v1", "prompt-v2", "candidate")},
+            "training_rendering_sha256": sha("rendering"),
+            "evaluation_rendering_sha256": sha("rendering"),
+            "runs": {a: sha(f"run {a}") for a in ("prompt-v1", "prompt-v2", "candidate")},
+        },
+        "regressions": [
+            {
+                "case_id": c.case_id,
+                "buckets": c.buckets,
+                "expected": label(c.buckets["intent"], c.buckets["locale"]),
+                "base": outputs_of(c)["prompt-v1"],
+                "candidate": outputs_of(c)["candidate"],
+            }
+            for c in cases
+            if c.base and not c.candidate
+        ][:20],
+        "cases": [
+            {
+                "case_id": c.case_id,
+                "buckets": c.buckets,
+                "expected": label(c.buckets["intent"], c.buckets["locale"]),
+                "outputs": outputs_of(c),
+                "scores": {"prompt-v1": float(c.base), "candidate": float(c.candidate)},
+            }
+            for c in cases
+        ],
+        "resumable_hint": None,
+    }
+
+
+def passing(n: int = 240) -> Report:
+    """A fine-tune that earns its place."""
+    cases = answered(n, 0.70, lambda _, ok: 0.97 if ok else 0.52)
+    return report(
+        cases, with_part(comparison(cases), "buckets", "ok", "no bucket drops more than 5.0 points")
+    )
+
+
+def blocked_by_bucket() -> Report:
+    """Better on the whole, and clearly worse at refunds."""
+
+    def candidate_right(intent: str, base: bool) -> float:
+        if intent == "refund":
+            return 0.35 if base else 0.05
+        return 0.98 if base else 0.55
+
+    cases = answered(320, 0.72, candidate_right)
+    made = comparison(cases)
+    made["findings"] = [
+        finding("bucket-regression", "error", f"{b['dimension']}={b['name']} is worse on {b['n']} cases")
+        for b in made["buckets"]
+        if b["state"] == "fail"
+    ]
+    return {**report(cases, made), "findings": made["findings"]}
+
+
+def unsafe(case_id: str, candidate: int, p: float, state: str) -> dict[str, Any]:
+    runs = {"base_unsafe": 0, "base_runs": 20, "candidate_unsafe": candidate, "candidate_runs": 20}
+    return {"case_id": case_id, **runs, "p": p, "state": state}
+
+
+def blocked_by_safety() -> Report:
+    """A good lift that cannot outweigh one prompt that now works."""
+    cases = answered(240, 0.70, lambda _, ok: 0.97 if ok else 0.52)
+    made = with_part(comparison(cases), "buckets", "ok", "no bucket drops more than 5.0 points")
+    made = with_part(made, "safety", "fail", "1 case newly unsafe after 20 confirmation runs")
+    newly = [unsafe("safety-031", 13, 7.6e-06, "fail"), unsafe("safety-008", 2, 0.244, "unclear")]
+    made["safety"].update(candidate_unsafe=5, newly_unsafe=newly)
+    message = "safety-031: candidate unsafe in 13 of 20 runs, base in 0 of 20"
+    made["findings"] = [finding("newly-unsafe", "error", message)]
+    return {**report(cases, made), "findings": made["findings"]}
+
+
+def insufficient() -> Report:
+    """Sixty cases say it may be better, and may be chance."""
+    cases = answered(60, 0.75, lambda _, ok: 0.95 if ok else 0.33, seed=1)
+    made = with_part(comparison(cases), "buckets", "ok", "no bucket drops more than 5.0 points")
+    made["power"] = {"smallest_passable_lift": 0.104, "cases_needed": 410, "for_lift": 0.05}
+    made["findings"] = [finding("lift-unproven", "error", "the interval of the lift reaches below 0")]
+    return {**report(cases, made), "findings": made["findings"]}
+
+
+def cheaper_arm() -> Report:
+    """A better prompt clears the same bar and costs less than the tuned model."""
+    made = passing()
+    v2_cases = answered(240, 0.70, lambda _, ok: 0.99 if ok else 0.48)
+    v2 = with_part(comparison(v2_cases), "buckets", "ok", "no bucket drops more than 5.0 points")
+    made["arms"][1] = arm(
+        "prompt-v2",
+        v2,
+        v2["candidate"]["mean"],
+        p95_ms=1310.0,
+        usd_per_1k="0.0875",
+        clears=True,
+        cheapest=True,
+    )
+    made["arms"][2].update(usd_per_1k="0.31", cheapest=False)
+    return made
+
+
+def nothing_compared(verdict: str, kinds: list[str], steps: list[str]) -> Report:
+    """A report without any model's answer in it."""
+    made = passing()
+    made.update(
+        verdict=verdict, plan={"kinds": kinds, "steps": steps}, dataset=None, estimate=None, training=None
+    )
+    made.update(arms=[], base_arm=None, candidate_arm=None, comparison=None, regressions=[], cases=[])
+    made["lineage"].update(
+        prompts={}, runs={}, training_rendering_sha256=None, evaluation_rendering_sha256=None
+    )
+    return made
+
+
+def nothing_to_gate() -> Report:
+    """The change touches nothing that the gate looks after."""
+    made = nothing_compared("pass", ["none"], ["gate"])
+    made["lineage"] = {k: {} if k in {"prompts", "runs"} else None for k in made["lineage"]}
+    return {**made, "verdict_key": None}
+
+
+def bad_data() -> Report:
+    """Errors in the rows stop everything that costs money."""
+    full = passing()
+    made = nothing_compared("block", ["data"], ["validate", "estimate", "gate"])
+    path = "datasets/support-intent/v1.1.0.train.jsonl"
+    findings = [
+        finding("golden-leak", "error", "same prompt as golden case 'golden-017'", path, 41),
+        finding("golden-leak", "error", "same prompt as golden case 'golden-202'", path, 377),
+        finding("contradictory-label", "error", "same prompt as line 12 with another label", path, 118),
+        finding("duplicate-row", "warning", "same messages as line 88", path, 90),
+        finding(
+            "few-rows-per-class",
+            "notice",
+            "order_status has 61 rows, the minimum is 50",
+            f"{path[:24]}card.yaml",
+        ),
+    ]
+    return {**made, "findings": findings, "dataset": full["dataset"], "estimate": full["estimate"]}
+
+
+def errors() -> Report:
+    """Too many answers are missing to say anything."""
+    cases = answered(240, 0.70, lambda _, ok: 0.97 if ok else 0.52)
+    made = with_part(comparison(cases), "buckets", "ok", "no bucket drops more than 5.0 points")
+    detail = "19 of 240 candidate answers are missing after errors (timeout 17, connection 2)"
+    made = with_part(made, "completeness", "unclear", detail)
+    made["findings"] = [finding("too-many-errors", "error", detail)]
+    hint = "liftgate evaluate --suite evals/support-intent/suite.yaml --model candidate --endpoint openai"
+    return {**report(cases, made), "findings": made["findings"], "resumable_hint": hint}
+
+
+def waiting_for_approval() -> Report:
+    """The training has a price and nobody has agreed to it yet."""
+    made = bad_data()
+    made.update(
+        verdict="insufficient-evidence",
+        findings=[finding("approval-missing", "error", "training costs more than cost.auto_approve_usd")],
+    )
+    made["estimate"].update(usd="12.398", hours=1.24, usd_per_hour="9.9984", auto_approved=False)
+    return made
+
+
+def rollback() -> Report:
+    """Going back needs no evidence."""
+    return nothing_compared("pass", ["rollback"], ["gate"])
+
+
+EXAMPLES: dict[str, Callable[[], Report]] = {
+    "pass": passing,
+    "block-by-bucket": blocked_by_bucket,
+    "block-by-safety": blocked_by_safety,
+    "insufficient-evidence": insufficient,
+    "cheaper-arm": cheaper_arm,
+    "nothing-to-gate": nothing_to_gate,
+    "errors": errors,
+    "bad-data": bad_data,
+    "waiting-for-approval": waiting_for_approval,
+    "rollback": rollback,
+}
+
+# Words out of a fixed list, numbers as text, and hashes: nobody outside can write into these.
+_CLOSED = {"verdict", "state", "severity", "kind", "source", "verdict_key", "manifest_digest", "evidence"}
+_OPEN_KEYS = {"metrics", "prompts", "runs", "outputs", "scores", "buckets"}
+
+
+def with_text(made: Report, text: str) -> Report:
+    """The report with every free text in it, and every key that somebody chose, replaced by `text`."""
+    replaced: Report = _replaced(deepcopy(made), text, "", "")
+    return replaced
+
+
+def _replaced(value: Any, text: str, key: str, within: str) -> Any:
+    if isinstance(value, str):
+        closed = (
+            key in _CLOSED
+            or key.startswith("usd")
+            or key.endswith("sha256")
+            or (within, key) == ("parts", "name")
+        )
+        return value if closed or within in {"prompts", "runs"} else text
+    if isinstance(value, list):
+        return [_replaced(item, text, key, within) for item in value]
+    if isinstance(value, dict):
+        chosen = key in _OPEN_KEYS and not ({"metric", "dimension"} & value.keys())
+        return {
+            f"{text} {i}" if chosen else k: _replaced(v, text, k, key)
+            for i, (k, v) in enumerate(value.items())
+        }
+    return value

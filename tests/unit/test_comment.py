@@ -1,0 +1,268 @@
+"""The comment, whole, for every variant.
+
+To write the snapshots anew: `LIFTGATE_REFRESH=1 pytest tests/unit/test_comment.py`, then read the difference.
+"""
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+from markdown_it import MarkdownIt
+
+import report_examples as examples
+from liftgate.config import schema
+from liftgate.report.comment import MOST_BYTES, MOST_CHARACTERS, fits, marker, render_comment
+from liftgate.report.escape import clean
+from liftgate.report.headline import headline
+from liftgate.report.next_steps import command, next_steps
+
+SNAPSHOTS = Path(__file__).parent.parent / "snapshots" / "comment"
+GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
+OUR_HTML = re.compile(
+    r"<!-- liftgate:[\w.%~-]* digest=[\w-]+ -->|"
+    r"<details( open)?>|<summary>[A-Z][a-z ]+</summary>|</details>|</?sub>|\n"
+)
+HOSTILE = [
+    "</details></summary><details><summary>fine</summary>",
+    "--> <!-- liftgate:other digest=0 -->",
+    "![x](https://evil.example/a.png) [y](javascript:alert(1)) <https://evil.example>",
+    "@octo-org/team fixes #1 https://evil.example www.evil.example a@evil.example",
+    "a | b\n|---|---|\n| c | d |\n\n# heading\n\n- item\n\n```\n````",
+    "`` ` ``` **bold** _it_ ~~no~~ $x$",
+    "<script>alert(1)</script><img src=x onerror=y>",
+    "\u202eevil\u2066\x1b[31m\x00",
+    "`",
+    "|",
+    "\\",
+    "#",
+]
+
+
+def structure(markdown: str) -> list[str]:
+    """Block structure as GitHub's parser sees it: what hostile text must not change."""
+    return [f"{t.type}{t.tag}" for t in GFM.parse(markdown)]
+
+
+def inline(markdown: str) -> list[Any]:
+    return [child for token in GFM.parse(markdown) for child in token.children or []]
+
+
+@pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
+def test_every_example_is_a_report(name: str) -> None:
+    errors = list(Draft202012Validator(schema("report")).iter_errors(examples.EXAMPLES[name]()))
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
+def test_the_whole_comment_is_as_agreed(name: str) -> None:
+    comment, path = render_comment(examples.EXAMPLES[name]()), SNAPSHOTS / f"{name}.md"
+    if os.environ.get("LIFTGATE_REFRESH"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(comment, "utf-8", newline="\n")
+    assert comment == path.read_text("utf-8")
+
+
+def test_every_snapshot_belongs_to_an_example() -> None:
+    assert {path.stem for path in SNAPSHOTS.glob("*.md")} == set(examples.EXAMPLES)
+
+
+def test_the_headline_says_what_to_do_with_the_merge_and_why() -> None:
+    assert {name: headline(make()) for name, make in examples.EXAMPLES.items()} == HEADLINES
+
+
+HEADLINES = {
+    "pass": (
+        "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.2 to +12.3) over"
+        " base on 240 cases, and every part that gates is ok."
+    ),
+    "block-by-bucket": (
+        "Blocked, do not merge: bucket intent=refund drops 32.5 points on 40 cases (p = 0.001), "
+        "although exact_match rises 6.6 points overall."
+    ),
+    "block-by-safety": (
+        "Blocked, do not merge: the candidate is newly unsafe on 1 of 50 safety cases (safety-031)."
+    ),
+    "insufficient-evidence": (
+        "Insufficient evidence, do not merge yet: exact_match changes by +5.0 points (−2.2 to "
+        "+12.2) on 60 cases, too few to tell; about 410 would settle it."
+    ),
+    "cheaper-arm": (
+        "Pass, but prefer the cheaper arm: prompt-v2 clears the same bar as the tuned model and "
+        "costs less (0.088 USD against 0.31 USD per 1,000 answers)."
+    ),
+    "nothing-to-gate": (
+        "Pass, may be merged: nothing to gate, the change touches no dataset, evals, policy or models.yaml."
+    ),
+    "errors": (
+        "Insufficient evidence, do not merge yet: 19 of 240 candidate answers are missing after "
+        "errors (timeout 17, connection 2)."
+    ),
+    "bad-data": (
+        "Blocked, do not merge: 3 errors before anything was trained, first golden-leak at "
+        "datasets/support-intent/v1.1.0.train.jsonl:41."
+    ),
+    "waiting-for-approval": (
+        "Insufficient evidence, do not merge yet: training would cost 12.40 USD and waits for an approval."
+    ),
+    "rollback": ("Pass, may be merged: a rollback needs no new evidence."),
+}
+
+
+def test_the_first_two_lines_are_the_marker_and_the_verdict() -> None:
+    for make in examples.EXAMPLES.values():
+        report = make()
+        first, second, third, *_ = render_comment(report).split("\n")
+        assert first == marker(report)
+        assert second.startswith(
+            {
+                "p": "**Pass, ",
+                "b": "**Blocked, do not merge: ",
+                "i": "**Insufficient evidence, do not merge yet: ",
+            }[report["verdict"][0]]
+        )
+        assert second.endswith(".**") and third == ""  # fmt: skip
+
+
+def test_the_same_report_gives_the_same_bytes_whatever_the_order_of_its_keys() -> None:
+    report = examples.blocked_by_safety()
+    shuffled = dict(reversed(report.items()))
+    assert render_comment(report) == render_comment(shuffled)
+
+
+@pytest.mark.parametrize("name", ["block-by-safety", "errors", "bad-data"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_changes_nothing_but_the_words(name: str, text: str) -> None:
+    report = examples.EXAMPLES[name]()
+    comment = render_comment(examples.with_text(report, text))
+    assert structure(comment) == structure(render_comment(examples.with_text(report, "word")))
+    check_inert(comment)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(st.sampled_from("`|\\<>/!-[](){}*_~#@&;:$ \n\tadetils0123.w\u202e\ud800"), max_size=50))
+def test_any_text_changes_nothing_but_the_words(text: str) -> None:
+    comment = render_comment(examples.with_text(examples.blocked_by_safety(), text))
+    check_inert(comment)
+    if clean(text):
+        assert structure(comment) == WITH_A_WORD
+
+
+WITH_A_WORD = structure(render_comment(examples.with_text(examples.blocked_by_safety(), "word")))
+
+
+def check_inert(comment: str) -> None:
+    blocks, spans = GFM.parse(comment), inline(comment)
+    raw = [t.content for t in blocks if t.type == "html_block"] + [
+        t.content for t in spans if t.type == "html_inline"
+    ]
+    assert [OUR_HTML.sub("", html) for html in raw] == [""] * len(raw)
+    ours = "".join(raw)
+    assert ours.count("<details") == ours.count("</details>") == ours.count("</summary>")
+    assert {t.type for t in spans} <= {
+        "text",
+        "text_special",
+        "softbreak",
+        "strong_open",
+        "strong_close",
+        "code_inline",
+        "html_inline",
+    }
+    prose = "\n".join(t.content for t in spans if t.type.startswith("text"))
+    assert not re.search(r"@\w|#\d|://|\bwww\.|[\u202a-\u202e\u2066-\u2069\x1b\x00]", prose)  # fmt: skip
+
+
+def huge() -> dict[str, Any]:
+    report = examples.blocked_by_safety()
+    long = "🙂|`@#1 " * 200_000
+    report["findings"] = [examples.finding("x" * 5_000, "error", long, long, i + 1) for i in range(5_000)]
+    report["regressions"] = [
+        {"case_id": long, "buckets": {long: long}, "expected": long, "base": long, "candidate": long}
+        for i in range(500)
+    ]
+    report["arms"] = [{**report["arms"][1], "name": long} for i in range(300)]
+    report["comparison"]["buckets"] = [
+        {**report["comparison"]["buckets"][0], "name": long} for i in range(2_000)
+    ]
+    report["comparison"]["blind_spots"] = [long] * 1_000
+    return report
+
+
+def test_a_comment_stays_within_githubs_limits_and_sheds_whole_sections_from_the_end() -> None:
+    comment = render_comment(huge())
+    assert len(comment) <= MOST_CHARACTERS
+    assert len(comment.encode()) <= MOST_BYTES
+    assert comment.splitlines()[1].startswith("**Blocked, do not merge: the candidate is newly unsafe")
+    assert "Left out because the comment would be too long: " in comment.splitlines()[-1]
+    assert comment.splitlines()[-1].endswith(
+        "Blind spots. Read them in report.html in the run folder .liftgate/support-intent.</sub>"
+    )
+    check_inert(comment)
+
+
+@pytest.mark.parametrize("length", [1, 40, 400, 4_000])
+def test_whatever_is_shed_the_rest_is_whole(length: int) -> None:
+    report = examples.blocked_by_bucket()
+    for name in list(report["lineage"]["prompts"]):
+        report["lineage"]["prompts"][name * length] = examples.sha(name)
+    report["comparison"]["blind_spots"] = ["🙂" * length] * length
+    report["findings"] = [examples.finding("rule", "error", "m" * length, "p" * length, 1)] * length
+    comment = render_comment(report)
+    assert fits(comment)
+    check_inert(comment)
+
+
+def test_limits_count_as_github_counts() -> None:
+    assert fits("x" * 60_000)
+    assert not fits("x" * 60_001)
+    assert not fits("🙂" * 30_001)
+    assert fits("\u0800" * 60_000)
+
+
+def test_an_alias_cannot_close_the_marker() -> None:
+    report = {**examples.nothing_to_gate(), "alias": "a--> <b>\nc"}
+    assert marker(report) == "<!-- liftgate:a--%3E%20%3Cb%3E%0Ac digest=none -->"
+
+
+def test_commands_are_safe_to_paste() -> None:
+    assert (
+        command("liftgate", "validate", "x; rm -rf ~\n$(id).jsonl")
+        == "liftgate validate 'x; rm -rf ~ $(id).jsonl'"
+    )
+
+
+def test_nothing_is_left_to_do_after_a_plain_pass() -> None:
+    assert next_steps(examples.passing()) == []
+    assert next_steps(examples.nothing_to_gate()) == []
+
+
+def test_each_file_with_errors_is_checked_with_its_own_command() -> None:
+    report = examples.bad_data()
+    report["findings"] += [
+        examples.finding(
+            "pii", "error", "an e-mail address", "datasets/support-intent/v1.1.0.validation.jsonl", 3
+        )
+    ]
+    commands = [step.command for step in next_steps(report)]
+    assert commands == [
+        f"liftgate validate datasets/support-intent/v1.1.0.{part}.jsonl "
+        "--golden evals/support-intent/golden.jsonl --policy evals/policy.yaml"
+        for part in ("train", "validation")
+    ]
+
+
+def test_answers_are_left_out_when_the_report_holds_only_ids() -> None:
+    report = examples.blocked_by_bucket()
+    for regression in report["regressions"]:
+        regression.update(expected=None, base=None, candidate=None)
+    assert "| case | buckets |\n" in render_comment(report)
+
+
+def test_a_page_of_json_is_a_report_too() -> None:
+    report = examples.passing()
+    assert render_comment(json.loads(json.dumps(report))) == render_comment(report)
