@@ -6,7 +6,7 @@ A failure is never an answer: it is not stored, and it never becomes a score.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 Message = Mapping[str, Any]
@@ -24,7 +24,7 @@ class Sampling:
 
     def to_dict(self) -> dict[str, Any]:
         """Every field, with None where the provider chooses: part of the store's key."""
-        return asdict(self)
+        return dict(vars(self))
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,8 @@ class Completion:
 
     def to_dict(self) -> dict[str, Any]:
         """The form in which the store keeps an answer."""
-        return asdict(self)
+        calls = self.tool_calls
+        return {**vars(self), "tool_calls": None if calls is None else [dict(call) for call in calls]}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Completion:

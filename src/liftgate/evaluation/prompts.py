@@ -8,9 +8,9 @@ from typing import Any
 
 from liftgate import config
 from liftgate.data.golden import Case
+from liftgate.digests import digest
 from liftgate.errors import InputError
 from liftgate.evaluation.completion import Message, well_formed
-from liftgate.files import digest
 
 
 @dataclass(frozen=True)

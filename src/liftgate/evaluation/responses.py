@@ -155,6 +155,8 @@ class ResponseStore:
             # Durable against a killed process; lost power may cost the last answers, never the file.
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
+            database.execute("PRAGMA wal_autocheckpoint = 8000")
+            database.execute("PRAGMA cache_size = -32000")
             if application != _APPLICATION_ID:
                 database.execute("BEGIN IMMEDIATE")
                 database.execute(_TABLE.replace("TABLE", "TABLE IF NOT EXISTS"))

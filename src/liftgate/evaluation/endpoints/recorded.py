@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 
+from liftgate.digests import digest, sha256_bytes
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request, with_well_formed_text
 from liftgate.evaluation.endpoints import Settings
-from liftgate.files import digest, read_bytes, sha256_bytes
+from liftgate.files import read_bytes
 
 _FORMS: Final = (
     'a line is {"case_id": ..., "output": ...}, {"key": ..., "output": ...}, or one of results.jsonl'
