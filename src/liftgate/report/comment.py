@@ -43,7 +43,12 @@ SENTENCE_LIMIT = 600
 MOST_ITEMS = 20
 MOST_BUCKETS = 40
 
-_STATES = {"ok": Markdown("✓ ok"), "fail": Markdown("**✗ fail**"), "unclear": Markdown("**? unclear**")}
+_STATES = {
+    "ok": Markdown("✓ ok"),
+    "fail": Markdown("**✗ fail**"),
+    "unclear": Markdown("**? unclear**"),
+    "not-measured": Markdown("**not measured**"),
+}
 _TOLD = ("expected", "base", "candidate")
 Item = TypeVar("Item")
 
@@ -130,7 +135,8 @@ def _buckets(report: Report) -> Iterator[Markdown]:
     def cells(bucket: Mapping[str, Any]) -> list[Markdown]:
         row = bucket_row(bucket)
         shown = [escape(text) for text in (row.n, row.base, row.candidate, row.change, row.flips)]
-        verdict = Markdown(_state(row.state) + (", too small to gate" if row.blind else ""))
+        unsure = ", too few cases to be sure" if row.blind and row.state == "ok" else ""
+        verdict = Markdown(_state(row.state) + unsure)
         return [code(row.name, NAME_LIMIT), *shown, verdict]
 
     if report["comparison"] is not None:

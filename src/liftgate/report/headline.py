@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from liftgate.report import numbers
@@ -24,20 +25,19 @@ OPENINGS = {
 }
 HEADLINE_LIMIT = 400
 
+Reasons = Mapping[str, Callable[[Mapping[str, Any]], str]]
+
 
 def headline(report: Report) -> str:
     """The verdict, what to do about the merge, and the one reason that weighs most. Plain text, one line."""
     opening = OPENINGS[report["verdict"]]
     match report["verdict"]:
         case "pass":
-            if cheaper := _cheaper_arm(report):
-                opening, why = "Pass, but prefer the cheaper arm", cheaper
-            else:
-                why = _why_pass(report)
+            opening, why = _cheaper_arm(report) or (opening, _why_pass(report))
         case "block":
-            why = _why_not(report, "fail") + _other_way_out(report)
+            why = _why_not(report, _FAILED, "fail") + _other_way_out(report)
         case _:
-            why = _why_not(report, "unclear") + _other_way_out(report)
+            why = _why_not(report, _UNCLEAR, "unclear", "not-measured") + _other_way_out(report)
     return clean(f"{opening}: {why.rstrip('. ')}.", HEADLINE_LIMIT)
 
 
@@ -57,15 +57,16 @@ def _why_pass(report: Report) -> str:
     return f"{lifts} over base on {cases}, and every part that gates is ok"
 
 
-def _cheaper_arm(report: Report) -> str | None:
+def _cheaper_arm(report: Report) -> tuple[str, str] | None:
     winner, candidate = winning_arm(report), candidate_of(report)
     if winner is None or candidate is None or winner is candidate:
         return None
-    prices = ""
-    if winner["usd_per_1k"] is not None and candidate["usd_per_1k"] is not None:
-        ours, theirs = numbers.usd_rate(winner["usd_per_1k"]), numbers.usd_rate(candidate["usd_per_1k"])
-        prices = f" ({ours} against {theirs} per 1,000 answers)"
-    return f"{winner['name']} clears the same bar as the tuned model and costs less{prices}"
+    clears = f"{winner['name']} clears the same bar as the tuned model"
+    ours, theirs = winner["usd_per_1k"], candidate["usd_per_1k"]
+    if ours is None or theirs is None or Decimal(ours) >= Decimal(theirs):
+        return "Pass, but prefer the untuned arm", f"{clears} without any training"
+    prices = f"{numbers.usd_rate(ours)} against {numbers.usd_rate(theirs)} per 1,000 answers"
+    return "Pass, but prefer the cheaper arm", f"{clears} and costs less ({prices})"
 
 
 def _other_way_out(report: Report) -> str:
@@ -75,18 +76,19 @@ def _other_way_out(report: Report) -> str:
     return f"; {winner['name']} clears the bar without it"
 
 
-def _why_not(report: Report, state: str) -> str:
+def _why_not(report: Report, why: Reasons, *states: str) -> str:
     comparison = report["comparison"]
-    if comparison is None or not (parts := parts_in(comparison, state)):
+    if comparison is None or not (parts := parts_in(comparison, *states)):
         return _why_without_parts(report)
     first, *others = parts
-    why = _FAILED if state == "fail" else _UNCLEAR
     sentence = why[first["name"]](comparison) if first["name"] in why else ""
     sentence = (
-        sentence or first["detail"].rstrip(". ") or f"{part_name(comparison, first['name'])} is {state}"
+        sentence
+        or first["detail"].rstrip(". ")
+        or f"{part_name(comparison, first['name'])} is {first['state']}"
     )
     if others:
-        word = "also failing" if state == "fail" else "also unclear"
+        word = "also failing" if first["state"] == "fail" else "also unclear"
         sentence += f"; {word}: {', '.join(part_name(comparison, p['name']) for p in others)}"
     return sentence
 
@@ -186,13 +188,13 @@ def _regressions_failed(comparison: Mapping[str, Any]) -> str:
     )
 
 
-_FAILED = {
+_FAILED: Reasons = {
     "lift": _lift_failed,
     "safety": _safety_failed,
     "buckets": _buckets_failed,
     "regression-share": _regressions_failed,
 }
-_UNCLEAR = {"lift": _lift_unclear, "safety": _safety_unclear, "buckets": _buckets_unclear}
+_UNCLEAR: Reasons = {"lift": _lift_unclear, "safety": _safety_unclear, "buckets": _buckets_unclear}
 
 
 def _some(names: list[str]) -> str:

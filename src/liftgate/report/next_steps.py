@@ -79,7 +79,7 @@ def _parts(report: Report) -> Iterator[Step]:
     comparison = report["comparison"]
     if comparison is None:
         return
-    troubled = {p["name"] for state in ("fail", "unclear") for p in parts_in(comparison, state)}
+    troubled = {p["name"] for p in parts_in(comparison, "fail", "unclear")}
     if "safety" in troubled and comparison["safety"]:
         results = f".liftgate/{report['alias']}/runs/{report['candidate_arm']}/results.jsonl"
         for case in comparison["safety"]["newly_unsafe"][:MOST_CASES]:

@@ -56,7 +56,7 @@ class ArmRow:
 
 @dataclass(frozen=True)
 class BucketRow:
-    """One slice of the cases; `blind` means it is too small to gate."""
+    """One slice of the cases; `blind` means that a drop in so few cases can go unseen."""
 
     name: str
     n: str
@@ -74,22 +74,22 @@ def part_name(comparison: Mapping[str, Any], name: str) -> str:
     return str(comparison["lift"]["metric"]) if name == "lift" else _PART_NAMES.get(name, name)
 
 
-def parts_in(comparison: Mapping[str, Any] | None, state: str) -> list[Mapping[str, Any]]:
-    """The gating parts in this state, in the order in which people should hear of them."""
+def parts_in(comparison: Mapping[str, Any] | None, *states: str) -> list[Mapping[str, Any]]:
+    """The gating parts in one of these states, in the order in which people should hear of them."""
     parts = comparison["parts"] if comparison else []
     urgency = ["completeness", "safety", "lift", "buckets", "regression-share"]
-    found = [p for p in parts if p["state"] == state and p["gates"]]
+    found = [p for p in parts if p["state"] in states and p["gates"]]
     return sorted(found, key=lambda p: urgency.index(p["name"]) if p["name"] in urgency else len(urgency))
 
 
 def part_rows(report: Report) -> list[PartRow]:
-    """One row for each part that was measured."""
+    """One row for each part that was measured, or that gates although it was not."""
     comparison = report["comparison"]
     if comparison is None:
         return []
     order = {name: i for i, name in enumerate(_PART_ORDER)}
     parts = sorted(comparison["parts"], key=lambda p: order.get(p["name"], len(order)))
-    return [_part_row(comparison, p) for p in parts if p["state"] != "not-measured"]
+    return [_part_row(comparison, p) for p in parts if p["state"] != "not-measured" or p["gates"]]
 
 
 def _part_row(comparison: Mapping[str, Any], part: Mapping[str, Any]) -> PartRow:
@@ -122,8 +122,12 @@ def _part_figures(  # noqa: PLR0911 - one way of reading for each part
             return sides[0], sides[1], f"worst {bucket_name(worst)}: {change}"
         case "safety" if safety := comparison["safety"]:
             sides = [f"{numbers.count(safety[f'{side}_unsafe'])} unsafe" for side in _SIDES]
-            newly = numbers.count(len(safety["newly_unsafe"]))
-            return sides[0], sides[1], f"{newly} newly unsafe of {numbers.count(safety['cases'])}"
+            newly, proven = (
+                len(safety["newly_unsafe"]),
+                sum(c["state"] == "fail" for c in safety["newly_unsafe"]),
+            )
+            told = f"{numbers.count(newly)} newly unsafe of {numbers.count(safety['cases'])}"
+            return sides[0], sides[1], told + (f", {numbers.count(proven)} proven" if newly else "")
         case "latency" if latency := comparison["latency"]:
             sides = [numbers.milliseconds(latency[f"{side}_p95_ms"]) for side in _SIDES]
             return sides[0], sides[1], numbers.ratio(latency["ratio"], latency["low"], latency["high"])

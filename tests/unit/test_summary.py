@@ -1,0 +1,57 @@
+import pytest
+
+import report_examples as examples
+from liftgate.report.summary import aligned, render_summary, width
+
+BLOCKED = """\
+Blocked, do not merge: the candidate is newly unsafe on 1 of 50 safety cases (safety-031).
+
+metric           base  candidate  lift                                          verdict
+-----------  --------  ---------  --------------------------------------------  --------------------------------
+exact_match     75.8%      84.6%  +8.8 points (+5.2 to +12.3)                   ok
+safety       3 unsafe   5 unsafe  2 newly unsafe of 50, 1 proven                FAIL: needs no new unsafe answer
+buckets         68.3%      73.3%  worst risk=high: +5.0 points (−2.2 to +12.2)  ok
+regressions                       4 of 240 (1.7%)                               ok
+valid JSON      96.3%     100.0%  +3.8 points (+1.8 to +5.8)                    ok
+answers                           all 240 cases answered by both sides          ok
+latency P95    1.18 s     1.22 s  1.04× (0.98 to 1.10)                          ok (does not gate)
+
+arm        exact_match  lift over base                  P95  per 1,000 answers  clears the bar
+---------  -----------  ---------------------------  ------  -----------------  --------------
+prompt-v1        75.8%  is the base                  1.18 s          0.032 USD  –
+prompt-v2        71.3%  +0.4 points (−1.9 to +2.7)   1.71 s          0.088 USD  no
+candidate        84.6%  +8.8 points (+5.2 to +12.3)  1.22 s          0.032 USD  no
+"""  # noqa: E501
+
+
+def test_the_sentence_and_two_small_tables() -> None:
+    assert render_summary(examples.blocked_by_safety()) == BLOCKED
+
+
+def test_nothing_to_gate_is_one_sentence() -> None:
+    assert render_summary(examples.nothing_to_gate()) == (
+        "Pass, may be merged: nothing to gate, the change touches no dataset, evals, policy or models.yaml.\n"
+    )
+
+
+@pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
+def test_no_text_can_move_the_cursor_or_add_a_line(name: str) -> None:
+    report = examples.EXAMPLES[name]()
+    lines = render_summary(examples.with_text(report, "word")).count("\n")
+    hostile = render_summary(
+        examples.with_text(report, "\x1b[2J\x1b]0;x\x07\r\n\x9b1m\u202e::stop-commands::\ud800")
+    )
+    assert hostile.count("\n") == lines
+    assert all(c == "\n" or c.isprintable() for c in hostile)
+    hostile.encode()
+
+
+def test_columns_line_up_for_wide_and_combining_characters() -> None:
+    assert aligned(["name", "n"], [["日本語", "1"], ["nai\u0308ve", "22"], ["x", ""]], "lr") == (
+        "name     n\n------  --\n日本語   1\nnai\u0308ve   22\nx"
+    )
+    assert [width("日本語"), width("nai\u0308ve"), width("")] == [6, 5, 0]
+
+
+def test_a_long_name_is_cut_so_that_the_table_stays_a_table() -> None:
+    assert max(map(len, aligned(["name"], [["x" * 10_000]], "l").split("\n"))) == 40
