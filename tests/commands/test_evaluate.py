@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -348,3 +349,30 @@ def test_a_killed_run_resumes_to_the_same_results(suite: Path, answered: int) ->
         assert server.count == 8
     outputs = [(result.case_id, result.output) for result in read_run(suite / "out").results]
     assert outputs == [*((f"g{n}", f"word{n}") for n in range(6)), ("s0", "say boo")]
+
+
+@pytest.mark.acceptance
+def test_fifty_kills_at_random_moments_lose_nothing_and_pay_nothing_twice(suite: Path) -> None:
+    dice, concurrency, count = random.Random(0), 8, 400  # noqa: S311
+    cases = [
+        {"id": f"g{n}", "input": f"word{n}", "expected": "x", "buckets": {"intent": "i"}}
+        for n in range(count)
+    ]
+    (suite / "golden.jsonl").write_text("".join(json.dumps(case) + "\n" for case in cases))
+    with OpenAIServer(latency_s=0.02) as server:
+        for kills in range(1, 51):
+            goal = server.count + dice.randint(1, 9)
+            killed = process(server, suite, "--concurrency", str(concurrency))
+            while server.count < goal and killed.poll() is None:
+                time.sleep(0.005)
+            time.sleep(dice.random() * 0.02)
+            killed.kill()
+            killed.communicate(timeout=30)
+            asked = [body["messages"][-1]["content"] for body in server.bodies]
+            assert len(asked) - len(set(asked)) <= kills * concurrency
+        finished = process(server, suite, "--concurrency", str(concurrency))
+        finished.communicate(timeout=60)
+        assert finished.returncode == 0
+        assert server.count <= count + 1 + 50 * concurrency
+    outputs = [(result.case_id, result.output) for result in read_run(suite / "out").results]
+    assert outputs[:-1] == [(case["id"], case["input"]) for case in cases]

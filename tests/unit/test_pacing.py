@@ -62,7 +62,7 @@ def test_those_who_wait_go_when_others_leave_in_their_order() -> None:
 
 
 def test_one_throttled_request_does_not_stop_the_others_but_a_storm_does() -> None:
-    state, clock = pace()
+    state, clock = pace(8)
     patience = Fault("throttled", "", Retry.THROTTLED, retry_after_s=7.0)
     state.faulted(patience)
     state.faulted(patience)

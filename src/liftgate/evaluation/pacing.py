@@ -91,7 +91,7 @@ class Pace:
             return
         if now - self._last_cut_s >= 1.0:
             self.limit, self._last_cut_s = max(1.0, self.limit * 2 / 3), now
-        if fault.retry_after_s and self._throttled_in_a_row >= STORM:
+        if fault.retry_after_s and self._throttled_in_a_row >= max(STORM, self.limit / 2):
             # A lone 429 concerns its own request; several without an answer between concern everyone.
             self.paused_until_s = max(
                 self.paused_until_s, now + min(fault.retry_after_s, LONGEST_RETRY_AFTER_S)
