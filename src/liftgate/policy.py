@@ -168,9 +168,16 @@ class _ContradictionError(InputError):
         self.found = found
 
 
+@cache
 def exact(ratio: float) -> Fraction:
     """The decimal number that a person wrote, so that 2 of 40 is not more than 0.05."""
     return Fraction(repr(float(ratio)))
+
+
+def more_than(number: int, ratio: float, n: int) -> bool:
+    """Whether a whole number is more than its share of n, decided on whole numbers."""
+    share = exact(ratio)
+    return number * share.denominator > share.numerator * n
 
 
 _GROUPS: Mapping[str, type] = {

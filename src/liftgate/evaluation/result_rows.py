@@ -6,7 +6,6 @@ a hundred thousand good rows a second and hands anything unusual to the first.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -35,6 +34,8 @@ _FIELDS: Mapping[str, Any] = {
     "error": None,
 }
 _BLOCK = 256
+_MAX_COUNT = 2**53 - 1  # whole numbers that JSON carries exactly
+_MAX_LATENCY_MS = 1e12
 _NUMBERS = {float, int, type(None)}
 
 
@@ -82,11 +83,11 @@ def columns(rows: Sequence[Any]) -> Columns:
         raise UnusualRowsError
     for tokens in (tokens_in, tokens_out):
         if not _types(tokens) <= {int, type(None)} or any(
-            count is not None and count < 0 for count in tokens
+            count is not None and not 0 <= count <= _MAX_COUNT for count in tokens
         ):
             raise UnusualRowsError
     errored = np.array([error is not None for error in errors], dtype=np.bool_)
-    latency = _numbers(latencies, high=math.inf)
+    latency = _numbers(latencies, high=_MAX_LATENCY_MS)
     names: set[str] = set()
     for each in scores:
         names.update(each)
@@ -145,7 +146,7 @@ def row_problems(row: Any) -> Iterator[str]:
         yield from _score_problems(row["scores"])
     yield from _bucket_problems(row.get("buckets"))
     latency = row.get("latency_ms")
-    if latency is not None and not (_is_number(latency) and 0 <= latency < math.inf):
+    if latency is not None and not (_is_number(latency) and 0 <= latency <= _MAX_LATENCY_MS):
         yield f"'latency_ms' must be a number from 0 or null, found {_kind(latency)}"
     for key in ("input_tokens", "output_tokens"):
         if row.get(key) is not None and not _is_count(row[key]):
@@ -174,7 +175,7 @@ def _score_problems(scores: Mapping[Any, Any]) -> Iterator[str]:
         elif score is not None and not _is_number(score):
             yield f"score {name!r} must be a number or null, found {_kind(score)}"
         elif score is not None and not 0 <= score <= 1:
-            yield f"score {name!r} is {float(score):g}; scores lie between 0 and 1, null means unscored"
+            yield f"score {name!r} is {_kind(score)}; scores lie between 0 and 1, null means unscored"
 
 
 def _bucket_problems(buckets: Any) -> Iterator[str]:
@@ -195,7 +196,9 @@ def _is_number(value: Any) -> bool:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= int(value) < 2**62
+    return (
+        isinstance(value, (int, np.integer)) and not isinstance(value, bool) and 0 <= int(value) <= _MAX_COUNT
+    )
 
 
 def _is_failure(error: Mapping[str, Any]) -> bool:
@@ -205,7 +208,7 @@ def _is_failure(error: Mapping[str, Any]) -> bool:
 
 def _kind(value: Any) -> str:
     if isinstance(value, float) or (isinstance(value, int) and not isinstance(value, bool)):
-        return f"{value:g}" if abs(value) < 1e300 else "a number that is not finite"
+        return "a number beyond all bounds" if abs(value) >= 1e300 else f"{value:g}"
     if value is None or value == "":
         return "null" if value is None else "empty text"
     names = {bool: "true or false (write 1 or 0)", str: "text", dict: "an object", list: "a list"}
@@ -242,7 +245,7 @@ def _whole(values: Sequence[int]) -> Ints:
         array = np.array(values, dtype=np.int64)
     except OverflowError:
         raise UnusualRowsError from None
-    if array.size and not (array.min() >= 0 and array.max() < 2**62):
+    if array.size and not (array.min() >= 0 and array.max() <= _MAX_COUNT):
         raise UnusualRowsError
     return array
 
@@ -258,7 +261,7 @@ def _numbers(values: Sequence[float | None], *, high: float) -> Floats:
     if int(missing.sum()) != values.count(None):
         raise UnusualRowsError
     present = array[~missing]
-    if present.size and not (present.min() >= 0 and present.max() <= high and np.isfinite(present.max())):
+    if present.size and not (present.min() >= 0 and present.max() <= high):
         raise UnusualRowsError
     return array
 

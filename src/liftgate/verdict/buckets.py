@@ -16,7 +16,7 @@ import numpy as np
 
 from liftgate.evaluation.result_rows import Ints
 from liftgate.findings import Finding, Severity
-from liftgate.policy import Policy, exact
+from liftgate.policy import Policy, exact, more_than
 from liftgate.verdict import stats
 from liftgate.verdict.lift import few_clusters
 from liftgate.verdict.pairs import Flips, PairedScores, Pairs, Reading, bounds, flips
@@ -101,12 +101,14 @@ def _slices(pairs: Pairs, scores: PairedScores, policy: Policy) -> Iterator[_Sli
             if pairs.clusters is not None:
                 present, coded = np.unique(pairs.clusters[cases], return_inverse=True)
                 clusters = coded.astype(np.int64) if present.size < cases.size else None
-            optimistic = scores.optimistic.of(cases)
+            pessimistic = scores.pessimistic.of(cases)
+            certain = scores.optimistic is scores.pessimistic
+            optimistic = pessimistic if certain else scores.optimistic.of(cases)
             yield _Slice(
                 dimension=dimension,
                 name=name,
                 cases=cases,
-                pessimistic=scores.pessimistic.of(cases),
+                pessimistic=pessimistic,
                 optimistic=optimistic,
                 clusters=clusters,
                 flips=flips(optimistic, clusters),
@@ -117,12 +119,13 @@ def _slices(pairs: Pairs, scores: PairedScores, policy: Policy) -> Iterator[_Sli
 def _judged(each: _Slice, scores: PairedScores, policy: Policy, level: Fraction, k: int) -> BucketResult:
     base, candidate = scores.base[each.cases], scores.candidate[each.cases]
     scored = ~(np.isnan(base) | np.isnan(candidate))
-    counted = flips(Reading(candidate[scored] - base[scored], True, True))
+    counted = Reading(candidate[scored] - base[scored], binary=False, flips=False).signs
     n_scored = int(scored.sum())
     base_mean = math.fsum(base[scored].tolist()) / n_scored if n_scored else None
     candidate_mean = math.fsum(candidate[scored].tolist()) / n_scored if n_scored else None
-    low = bounds(each.pessimistic, policy.alpha, each.clusters).low
-    high = bounds(each.optimistic, policy.alpha, each.clusters).high
+    certain = each.pessimistic is each.optimistic
+    worst = bounds(each.pessimistic, policy.alpha, each.clusters)
+    low, high = worst.low, (worst if certain else bounds(each.optimistic, policy.alpha, each.clusters)).high
     state = _state(each, low, policy, level, k)
     n = each.pessimistic.n
     return BucketResult(
@@ -145,8 +148,8 @@ def _judged(each: _Slice, scores: PairedScores, policy: Policy, level: Fraction,
 
 
 def _state(each: _Slice, low: float, policy: Policy, level: Fraction, k: int) -> State:
-    worse = stats.worse_proven(each.flips.fixes, each.flips.regressions, level / k)
-    if worse and _drops_by_more(each.optimistic, policy.bucket_max_drop):
+    drops = _drops_by_more(each.optimistic, policy.bucket_max_drop)
+    if drops and stats.worse_proven(each.flips.fixes, each.flips.regressions, level / k):
         return "fail"
     if each.evidence == "noninferior":
         shown = low > -policy.bucket_max_drop and not few_clusters(each.clusters)
@@ -161,7 +164,7 @@ def _state(each: _Slice, low: float, policy: Policy, level: Fraction, k: int) ->
 def _drops_by_more(reading: Reading, limit: float) -> bool:
     # 2 of 40 is not more than 5%: whole numbers are compared as such.
     if reading.binary:
-        return Fraction(-round(reading.total)) > exact(limit) * reading.n
+        return more_than(-round(reading.total), limit, reading.n)
     return -reading.mean > limit + _ROUNDING
 
 

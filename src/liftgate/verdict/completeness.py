@@ -70,7 +70,7 @@ def judge_completeness(
     *,
     described: tuple[Mapping[str, Any], Mapping[str, Any]] = ({}, {}),
 ) -> Completeness:
-    """Unpaired cases fail; too many unscored answers prove nothing. `described`: what run.json says of each."""
+    """Unpaired cases fail, too many unscored answers prove nothing. `described`: both run.json."""
     findings = [*_unpaired(quality, "quality"), *_unpaired(safety, "safety"), *_other_sampling(*described)]
     if not quality.n:
         message = "no quality case was answered by both models, so nothing was compared"

@@ -88,10 +88,10 @@ def judge_part(
     elif states[0] == "unclear":
         told += "; not proven"
     for name, limit in sorted(limits.bucket_max_drop.items()):
-        for label, state, change in _buckets(pairs, scores, name, limit, policy.alpha):
-            states.append(state)
-            if state != "ok":
-                proven = "proven" if state == "fail" else "not proven"
+        for label, fallen, change in _buckets(pairs, scores, name, limit, policy.alpha):
+            states.append(fallen)
+            if fallen != "ok":
+                proven = "proven" if fallen == "fail" else "not proven"
                 told += f"; bucket {label} {points(change)}, limit -{plain_points(limit)}, {proven}"
     state: State = "fail" if "fail" in states else "unclear" if "unclear" in states else "ok"
     return Part("judge", state, told, needs)
@@ -109,9 +109,9 @@ def _buckets(
             cases = np.flatnonzero(sliced.codes == code)
             clusters = None if pairs.clusters is None else stats.numbered(pairs.clusters[cases])
             worst, best = scores.pessimistic.of(cases), scores.optimistic.of(cases)
-            state: State = "ok"
+            fallen: State = "ok"
             if -worst.mean > limit + 1e-12:
                 fell = -best.mean > limit + 1e-12 and bounds(best, alpha, clusters).high < 0
-                state = "fail" if fell else "unclear"
-            found.append((f"{dimension}={name}", state, worst.mean))
+                fallen = "fail" if fell else "unclear"
+            found.append((f"{dimension}={name}", fallen, worst.mean))
     return found

@@ -22,7 +22,7 @@ QUANTILE = 0.95
 DRAWS = 2000
 SEED = 20260115
 FEW_CASES = 20  # fewer hold no 95th percentile at all
-_BLOCK = 250
+_BLOCK_CELLS = 1_000_000  # bounds the memory of one block of draws
 _WINDOW_SD = 6.5
 
 
@@ -127,8 +127,9 @@ def _resampled(candidate: _Timings, n: int, base: _Timings) -> Floats:
     kinds, sizes = np.unique(profile[~near], axis=0, return_counts=True)
     rng = np.random.default_rng(SEED)
     logs = np.empty(DRAWS)
-    for start in range(0, DRAWS, _BLOCK):
-        draws = min(_BLOCK, DRAWS - start)
+    block = max(_BLOCK_CELLS // max(tracked.size, 1), 1)
+    for start in range(0, DRAWS, block):
+        draws = min(block, DRAWS - start)
         inside = rng.binomial(n, tracked.size / n, size=draws)
         picked = rng.integers(0, max(tracked.size, 1), size=int(inside.sum()))
         row = np.repeat(np.arange(draws), inside)

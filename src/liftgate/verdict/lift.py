@@ -77,7 +77,7 @@ def measured_lift(scores: PairedScores, alpha: float, clusters: Ints | None) -> 
 def at_least(reading: Reading, ratio: float) -> bool:
     """Whether the mean difference reaches a threshold; on counts exactly."""
     if reading.binary:
-        return Fraction(round(reading.total)) >= exact(ratio) * reading.n
+        return Fraction(round(reading.total), reading.n) >= exact(ratio)
     return reading.mean >= ratio - _ROUNDING
 
 
@@ -179,7 +179,7 @@ def regression_share_part(scores: PairedScores, policy: Policy, clusters: Ints |
         losses = -np.minimum(scores.optimistic.differences, 0.0)
         low = min(low, stats.mean_bounds(losses, policy.alpha, clusters).low)
     under = (
-        Fraction(round(worst)) < exact(limit) * n
+        Fraction(round(worst), n) < exact(limit)
         if scores.pessimistic.binary
         else worst / n < limit - _ROUNDING
     )

@@ -126,12 +126,31 @@ def _clusters(
 
 
 @dataclass(frozen=True)
+class Flips:
+    """Cases (or clusters of cases) that became better, and worse."""
+
+    fixes: int
+    regressions: int
+
+    @property
+    def total(self) -> int:
+        """All that changed."""
+        return self.fixes + self.regressions
+
+
+@dataclass(frozen=True)
 class Reading:
     """Candidate minus base for every case under one assumption about unscored answers."""
 
     differences: Floats
     binary: bool  # every per-case score is 0 or 1: repeats, where there are any, all agree
     flips: bool  # every single score is 0 or 1
+
+    @cached_property
+    def signs(self) -> Flips:
+        """Cases that became better, and worse."""
+        better = int(np.count_nonzero(self.differences > 0))
+        return Flips(better, int(np.count_nonzero(self.differences)) - better)
 
     def of(self, cases: Bools | Ints) -> Reading:
         """The same reading of some of the cases."""
@@ -190,6 +209,8 @@ class PairedScores:
     @cached_property
     def observed(self) -> Reading:
         """The cases scored on both sides, as they were scored."""
+        if self.pessimistic is self.optimistic:
+            return self.pessimistic
         base, candidate = self.base[self.scored], self.candidate[self.scored]
         return _reading(candidate, base, self.pessimistic.flips)
 
@@ -199,12 +220,14 @@ def paired_scores(pairs: Pairs, metric: str) -> PairedScores:
     base = _CaseScores.of(pairs.base, metric, pairs.base_cases)
     candidate = _CaseScores.of(pairs.candidate, metric, pairs.candidate_cases)
     flips = base.flips and candidate.flips
+    pessimistic = _reading(candidate.at_worst, base.at_best, flips)
+    certain = not (base.unscored.any() or candidate.unscored.any())
     return PairedScores(
         metric=metric,
         base=base.means,
         candidate=candidate.means,
-        pessimistic=_reading(candidate.at_worst, base.at_best, flips),
-        optimistic=_reading(candidate.at_best, base.at_worst, flips),
+        pessimistic=pessimistic,
+        optimistic=pessimistic if certain else _reading(candidate.at_best, base.at_worst, flips),
         unscored_base=base.unscored,
         unscored_candidate=candidate.unscored,
         answers_base=base.answers,
@@ -235,7 +258,9 @@ class _CaseScores:
     @property
     def means(self) -> Floats:
         scored = self.answers - self.unscored
-        return np.divide(self.sums, scored, out=np.full(self.sums.size, np.nan), where=scored > 0)
+        means: Floats = np.full(self.sums.size, np.nan)
+        np.divide(self.sums, scored, out=means, where=scored > 0)
+        return means
 
     @property
     def at_worst(self) -> Floats:
@@ -259,24 +284,11 @@ def _is_binary(values: Floats) -> bool:
     return bool(np.all((values == 0.0) | (values == 1.0)))
 
 
-@dataclass(frozen=True)
-class Flips:
-    """Cases (or clusters of cases) that became better, and worse."""
-
-    fixes: int
-    regressions: int
-
-    @property
-    def total(self) -> int:
-        """All that changed."""
-        return self.fixes + self.regressions
-
-
 def flips(reading: Reading, clusters: Ints | None = None) -> Flips:
     """Count the signs: under no effect each is a fair coin. Near-duplicate cases count once."""
-    changes = reading.differences
-    if clusters is not None and changes.size:
-        changes = np.round(np.bincount(clusters, weights=changes), 12)
+    if clusters is None or not reading.n:
+        return reading.signs
+    changes = np.round(np.bincount(clusters, weights=reading.differences), 12)
     return Flips(int(np.count_nonzero(changes > 0)), int(np.count_nonzero(changes < 0)))
 
 
@@ -285,7 +297,7 @@ def bounds(reading: Reading, alpha: float, clusters: Ints | None = None) -> Boun
     if reading.n == 0:
         return Bounds(-1.0, 1.0)
     if reading.binary and clusters is None:
-        counted = flips(reading)
+        counted = reading.signs
         return tango(counted.fixes, counted.regressions, reading.n, alpha)
     found = mean_bounds(reading.differences, alpha, clusters, flips=reading.flips)
     return Bounds(found.low, found.high)

@@ -125,7 +125,9 @@ def tarone_k(flips: Sequence[int], alpha: Fraction) -> int:
     Tarone (1990), Biometrics 46:515-522: the smallest k with no more than k attainable levels <= alpha / k.
     """
     # 2^-flips <= alpha / k says k <= alpha * 2^flips, so each bucket counts up to a k of its own.
-    reach = sorted(min(int(alpha * 2 ** min(count, 64)), len(flips) + 1) for count in flips)
+    reach = sorted(
+        min(alpha.numerator * 2 ** min(count, 64) // alpha.denominator, len(flips) + 1) for count in flips
+    )
     k = 1
     while len(reach) - bisect_left(reach, k) > k:
         k += 1
