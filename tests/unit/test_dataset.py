@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from liftgate.data.dataset import read_rows
 from liftgate.data.golden import read_cases
-from liftgate.data.text import fingerprint, normalise, unmask
+from liftgate.data.text import normal_bytes, normalise, skeleton, unmasked_bytes
 from liftgate.errors import InputError
 
 GOOD = b'{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}\n'
@@ -130,8 +130,32 @@ def test_the_ascii_normal_form_equals_the_documented_one(text: str) -> None:
 
 
 def test_look_alike_letters_are_unmasked() -> None:
-    assert unmask("Where is my \u0440\u0430\u0440\u0435r?") == "where is my paper"
-    assert fingerprint(unmask("pa\u200bper")) == fingerprint("paper")
+    assert unmasked_bytes("Where is my \u0440\u0430\u0440\u0435r?") == b"where is my paper"
+    assert unmasked_bytes("pa\u200bper") == b"paper"
+    assert unmasked_bytes("ｐａｐｅｒ") == b"paper"
+    assert unmasked_bytes("ma\u00f1ana") == normal_bytes("ma\u00f1ana")
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [
+        ("Please cancel order HH-48213 for Anna today.", "Please cancel order HH-7 for Bob Miller today."),
+        ("I was charged 49.90 EUR twice on 3 May", "I was charged 12 EUR twice on 14 May"),
+        (
+            "Wo ist meine Bestellung 4711, Frau Weber wartet schon",
+            "Wo ist meine Bestellung 12, Frau Weber wartet schon",
+        ),
+    ],
+)
+def test_swapped_entities_leave_the_same_skeleton(left: str, right: str) -> None:
+    assert skeleton(left) == skeleton(right) != b""
+
+
+@pytest.mark.parametrize(
+    "text", ["", "Where is my parcel please now", "Order 1 2 3", "Wo ist mein Tisch, meine Lampe"]
+)
+def test_a_text_without_entities_or_with_little_else_has_no_skeleton(text: str) -> None:
+    assert skeleton(text) == b""
 
 
 def test_cases_are_read_in_case_form_and_as_chat_rows() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import re
 import string
 import unicodedata
@@ -17,6 +18,12 @@ _IDENTIFIER: Final = frozenset(string.ascii_letters + string.digits + "_-.:/")
 
 _LATIN: Final = "aabeekmhopctyxxijsdqwlvnuafgzrt"
 _LOOKALIKE: Final = "аαвеєкмнорстухχіјѕԁԛԝӏνпυɑƒɡᴢгτ"
+_SUSPICIOUS = re.compile(
+    "[\u00ad\u0300-\u052f\u200b-\u200f\u2060\u2100-\u214f\ufb00-\ufeff\uff00-\uffef\U0001d400-\U0001d7ff]"
+)
+_DIGIT = re.compile("[0-9]")
+_MASK: Final = "_"
+_LEAST_SKELETON: Final = 5
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f"), "")
 _FOLDED: Final = {**dict(zip(map(ord, _LOOKALIKE), _LATIN, strict=True)), **_INVISIBLE}
 
@@ -35,11 +42,43 @@ def normal_bytes(text: str) -> bytes:
     return b" ".join(kept.split()) if b"  " in kept else kept.strip(b" ")
 
 
-def unmask(text: str) -> str:
-    """The normal form with look-alike letters and invisible characters folded away."""
-    if text.isascii():
-        return normalise(text)
-    return normalise(unicodedata.normalize("NFKC", text).lower().translate(_FOLDED))
+def unmasked_bytes(text: str) -> bytes:
+    """The normal form with look-alike letters and invisible characters folded away.
+
+    Only texts that hold a suspicious character pay for the folding.
+    """
+    if text.isascii() or not _SUSPICIOUS.search(text):
+        return normal_bytes(text)
+    return normal_bytes(unicodedata.normalize("NFKC", text).lower().translate(_FOLDED))
+
+
+def skeleton(text: str) -> bytes:
+    """What is left of a text when ids, numbers, amounts and names are masked; empty when nothing was masked.
+
+    A word with a digit is masked; so is a capitalised word inside a sentence, unless the language capitalises
+    so freely (German nouns) that capitals say nothing. Needs five words that stay.
+    """
+    words = text.split()
+    names = _capitals_mean_names(words)
+    kept: list[str] = []
+    opening = True
+    for word in words:
+        name = names and not opening and word[0].isupper() and word != "I"
+        if not name and not _DIGIT.search(word):
+            kept.append(word)
+        elif kept[-1:] != [_MASK]:
+            kept.append(_MASK)
+        opening = word[-1] in ".!?:"
+    masked = _MASK in kept
+    plain = sum(word != _MASK for word in kept)
+    return normal_bytes(" ".join(kept)) if masked and plain >= _LEAST_SKELETON else b""
+
+
+def _capitals_mean_names(words: list[str]) -> bool:
+    inner = [after for before, after in itertools.pairwise(words) if before[-1] not in ".!?:"]
+    plain = [word[0].isupper() for word in inner if not _DIGIT.search(word)]
+    runs = sum(1 for capital, _ in itertools.groupby(plain) if capital)
+    return runs * 10 <= len(plain) * 3
 
 
 def fingerprint(text: str) -> bytes:

@@ -25,11 +25,14 @@ RULES: Final[dict[str, Rule]] = {
     "synthetic-share": provenance.synthetic_share,
     "unfit-production-row": provenance.unfit_production_row,
     "duplicate-row": duplicates.duplicate_row,
+    "near-duplicate-row": duplicates.near_duplicate_row,
     "split-leak": duplicates.split_leak,
     "contradictory-label": labels.contradictory_label,
     "too-few-rows": labels.too_few_rows,
     "small-class": labels.small_class,
     "golden-leak": leakage.golden_leak,
+    "golden-near-leak": leakage.golden_near_leak,
+    "golden-entity-swap": leakage.golden_entity_swap,
 }
 
 

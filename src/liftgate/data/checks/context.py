@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from liftgate.data.card import Card
 from liftgate.data.dataset import Dataset, Message, Row, text_of
 from liftgate.data.golden import Case, Cases
+from liftgate.data.near import near_pairs
 from liftgate.data.shape import shape_problems
-from liftgate.data.text import normal_print
+from liftgate.data.text import normal_print, shown, unmasked_bytes
 from liftgate.findings import Finding, Severity
 from liftgate.policy import DataPolicy
 from liftgate.tokens import DEFAULT_ENCODING, count_conversations
@@ -60,6 +61,20 @@ class Context:
         return [normal_print(prompt) for prompt in self.prompts]
 
     @cached_property
+    def near_texts(self) -> Sequence[bytes]:
+        """The prompt of every row in the form that near-duplicates are judged by."""
+        return [unmasked_bytes(prompt) for prompt in self.prompts]
+
+    @cached_property
+    def near_repeats(self) -> Sequence[tuple[int, int]]:
+        """(earlier, later) row indices of prompts that nearly repeat one another, equal ones left out."""
+        earliest: dict[bytes, int] = {}
+        for index, print_ in enumerate(self.prompt_prints):
+            earliest.setdefault(print_, index)
+        first = list(earliest.values())
+        return [(first[a], first[b]) for a, b in near_pairs([self.near_texts[index] for index in first])]
+
+    @cached_property
     def repeated_questions(self) -> Sequence[Sequence[int]]:
         """Indices of rows that ask the same, equal in all before the answer, in groups of two and more."""
         frames: dict[str, bytes] = {}
@@ -93,11 +108,20 @@ class Context:
         """Training tokens of every parsed row, valid or not, in the order of `dataset.rows`."""
         return count_conversations(((row.messages, row.tools) for row in self.dataset.rows), self.encoding)
 
-    def cases(self) -> Iterator[tuple[Cases, Case]]:
-        """Every golden and safety case with the file it stands in."""
-        for cases in self.golden:
-            for case in cases:
-                yield cases, case
+    @cached_property
+    def asked_cases(self) -> Sequence[tuple[Cases, Case]]:
+        """Every golden and safety case that has a prompt, with the file it stands in."""
+        return [(cases, case) for cases in self.golden for case in cases if case.prompt.strip()]
+
+    @cached_property
+    def golden_prints(self) -> frozenset[bytes]:
+        """Fingerprints of the normalised prompts of all cases."""
+        return frozenset(normal_print(case.prompt) for _, case in self.asked_cases)
+
+    @staticmethod
+    def name_of(cases: Cases, case: Case) -> str:
+        """How a finding names a case: its id when that is a plain word, and its place."""
+        return f"{shown(case.id, '')} ({cases.path}:{case.line})".lstrip()
 
 
 def _frame(row: Row, frames: dict[str, bytes]) -> bytes:

@@ -26,6 +26,24 @@ def duplicate_row(context: Context) -> Iterator[Finding]:
                 yield context.finding("duplicate-row", f"{how} line {context.rows[earlier].line}", row)
 
 
+def near_duplicate_row(context: Context) -> Iterator[Finding]:
+    """A row's prompt nearly repeats an earlier one: Jaccard similarity of its word trigrams is 0.8 or more.
+
+    Look-alike letters and invisible characters are folded away first.
+    Why: near copies weigh double like copies, and a split that parts them leaks.
+    Fix: keep the better one, or keep both on one side of the split (`liftgate data split` does).
+    """
+    sizes: dict[int, int] = {}
+    leader: dict[int, int] = {}
+    for earlier, later in context.near_repeats:
+        leader[later] = leader.get(earlier, earlier)
+        sizes[leader[later]] = sizes.get(leader[later], 1) + 1
+    for earlier, later in context.near_repeats:
+        size = sizes[leader[later]]
+        message = f"nearly repeats line {context.rows[earlier].line} ({size} rows in this cluster)"
+        yield context.finding("near-duplicate-row", message, context.rows[later], warn=True)
+
+
 def split_leak(context: Context) -> Iterator[Finding]:
     """A row's prompt stands in the other half of the split too (training and validation file).
 

@@ -28,6 +28,11 @@ def contradictory_label(context: Context) -> Iterator[Finding]:
             if variant not in told:
                 told.add(variant)
                 yield from _contradiction(context, first, row)
+    for earlier, later in context.near_repeats:
+        one, other = context.rows[earlier], context.rows[later]
+        if one.label is not None and other.label is not None and one.label != other.label:
+            message = f"nearly the same question as line {one.line}, other label"
+            yield context.finding("contradictory-label", message, other, warn=True)
 
 
 def too_few_rows(context: Context) -> Iterator[Finding]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from liftgate.data.checks.context import Context
-from liftgate.data.text import normal_print, shown
+from liftgate.data.near import THRESHOLD, WORDS, overlaps, similarity
+from liftgate.data.text import normal_print, skeleton, unmasked_bytes
 from liftgate.findings import Finding
 
 
@@ -16,11 +17,69 @@ def golden_leak(context: Context) -> Iterator[Finding]:
     Why: every number that the gate reports afterwards is too good.
     Fix: remove the row from the dataset. This finding cannot be waived.
     """
-    named = {
-        normal_print(case.prompt): f"{shown(case.id, '')} ({cases.path}:{case.line})".lstrip()
-        for cases, case in context.cases()
-        if case.prompt.strip()
-    }
+    named = {normal_print(case.prompt): context.name_of(cases, case) for cases, case in context.asked_cases}
     for row, print_ in zip(context.rows, context.prompt_prints, strict=True):
         if name := named.get(print_):
             yield context.finding("golden-leak", f"same prompt as golden case {name}", row)
+
+
+def golden_near_leak(context: Context) -> Iterator[Finding]:
+    """A training row nearly repeats the prompt of a golden or safety case, or holds most of it.
+
+    Flagged when the word trigrams of both have a Jaccard similarity of 0.8 or more, when the row covers 70%
+    of the case's 8-word runs, or when both share a run of 40 words. Runs found in more than one row of a
+    hundred are boilerplate and do not count; look-alike letters are folded away first.
+    Why: the model is asked what it was taught, and the lift measures memory.
+    Fix: remove the row from the dataset.
+    """
+    for index, reference, how in _near_matches(context):
+        cases, case = context.asked_cases[reference]
+        message = f"{how} golden case {context.name_of(cases, case)}"
+        yield context.finding("golden-near-leak", message, context.rows[index])
+
+
+def golden_entity_swap(context: Context) -> Iterator[Finding]:
+    """A training row is a golden case with other names, ids, numbers or amounts.
+
+    Why: the answer was taught for the very same sentence; another order number makes no new question.
+    Fix: remove the row, or replace the golden case by one that was never used for training.
+    """
+    skeletons: dict[bytes, int] = {}
+    for reference, (_, case) in enumerate(context.asked_cases):
+        if bones := skeleton(case.prompt):
+            skeletons.setdefault(bones, reference)
+    if not skeletons:
+        return
+    for row, prompt, print_ in zip(context.rows, context.prompts, context.prompt_prints, strict=True):
+        reference_ = skeletons.get(skeleton(prompt))
+        if reference_ is not None and print_ not in context.golden_prints:
+            cases, case = context.asked_cases[reference_]
+            message = f"golden case {context.name_of(cases, case)} with other names or numbers"
+            yield context.finding("golden-entity-swap", message, row)
+
+
+def _near_matches(context: Context) -> Iterator[tuple[int, int, str]]:
+    """(row index, case index, how) once a row, the closest kind first; exact leaks are told elsewhere."""
+    texts = context.near_texts
+    references = [unmasked_bytes(case.prompt) for _, case in context.asked_cases]
+    told = {index for index, print_ in enumerate(context.prompt_prints) if print_ in context.golden_prints}
+    kinds = (
+        (WORDS, 0.5, "nearly the same prompt as"),
+        (8, 0.7, "holds most of the prompt of"),
+        (40, 0.0, "shares a run of 40 words or more with"),
+    )
+    for size, cover, how in kinds:
+        known = [text if len(text.split()) >= size else b"" for text in references]
+        for found in overlaps(texts, known, size, least_cover=cover):
+            if found.text in told:
+                continue
+            text, reference = texts[found.text], references[found.reference]
+            if size == WORDS and not _alike(text, reference):
+                continue
+            told.add(found.text)
+            yield found.text, found.reference, how
+
+
+def _alike(text: bytes, reference: bytes) -> bool:
+    # Lengths this far apart cannot reach the threshold, and comparing them is the dearest step here.
+    return 0.7 < len(text) / len(reference) < 1.5 and similarity(text, reference) >= THRESHOLD

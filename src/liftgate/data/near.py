@@ -1,0 +1,183 @@
+"""Texts that nearly repeat one another: MinHash and LSH find candidates, exact Jaccard decides.
+
+Texts are in the normal form, as bytes. Signatures live only inside one call: the sketch of one library
+version need not equal that of the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from liftgate.data.shingles import Counts, Hashes, Shingles, jaccard, shingled
+
+THRESHOLD: Final = 0.8
+WORDS: Final = 3
+_PERMUTATIONS: Final = 120
+_BANDS: Final = 20  # 6 rows a band: a pair at 0.8 is missed once in 400, one at 0.4 is a candidate once in 12
+_SEED: Final = 42
+_SURE: Final = 0.92  # three standard errors above the threshold
+_HOPELESS: Final = 0.65  # four below it
+_LOOK_BACK: Final = 4
+_FILTER_BITS: Final = 22
+_COMMON: Final = 0.01
+
+
+class Overlap(NamedTuple):
+    """A text that holds the share `cover` of a reference's distinct n-grams, boilerplate aside."""
+
+    text: int
+    reference: int
+    cover: float
+
+
+def near_pairs(texts: Sequence[bytes], threshold: float = THRESHOLD) -> list[tuple[int, int]]:
+    """(earlier, later) for every text that nearly repeats an earlier one, each later text once."""
+    flagged = _sharing_a_band(texts)
+    if len(flagged) < 2:
+        return []
+    chosen = [texts[index] for index in flagged]
+    signatures = np.concatenate([_rows(_digests(batch)) for batch in shingled(chosen, WORDS)])
+    pairs: list[tuple[int, int]] = []
+    done: set[int] = set()
+    for earlier, later, estimate in _candidates(signatures):
+        if later in done:
+            continue
+        if estimate >= _SURE or similarity(chosen[earlier], chosen[later]) >= threshold:
+            done.add(later)
+            pairs.append((flagged[earlier], flagged[later]))
+    return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
+
+
+def overlaps(
+    texts: Sequence[bytes], references: Sequence[bytes], size: int, *, least_cover: float
+) -> Iterator[Overlap]:
+    """Every pair in which the text covers at least `least_cover` of the reference, exactly counted.
+
+    N-grams that stand in more than one text of a hundred (and in more than ten) are boilerplate and do not
+    count.
+    """
+    if not any(references) or not any(texts):
+        return
+    known = _Index.of(references, size)
+    hits = np.concatenate([known.hits(batch) for batch in shingled(texts, size)], axis=1)
+    boilerplate = np.bincount(hits[1], minlength=len(known.hashes)) > max(10, _COMMON * len(texts))
+    text, gram = hits[:, ~boilerplate[hits[1]]]
+    owned = known.starts[gram + 1] - known.starts[gram]
+    within = np.arange(owned.sum()) - np.repeat(np.cumsum(owned) - owned, owned)
+    owner = known.owners[np.repeat(known.starts[gram], owned) + within]
+    pairs, shared = np.unique(np.repeat(text, owned) * len(references) + owner, return_counts=True)
+    index, reference = np.divmod(pairs, len(references))
+    cover = shared / known.sizes(boilerplate)[reference]
+    for at in np.flatnonzero(cover >= least_cover).tolist():
+        yield Overlap(int(index[at]), int(reference[at]), float(cover[at]))
+
+
+def similarity(left: bytes, right: bytes) -> float:
+    """Exact Jaccard similarity of two texts' shingles."""
+    (batch,) = shingled([left, right], WORDS)
+    return jaccard(batch.of(0), batch.of(1))
+
+
+@dataclass(frozen=True)
+class _Index:
+    """Distinct n-grams of the references: n-gram i belongs to `owners[starts[i]:starts[i + 1]]`."""
+
+    hashes: Hashes
+    starts: Counts
+    owners: Counts
+    references: int
+    filter: npt.NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, references: Sequence[bytes], size: int) -> _Index:
+        columns = [
+            np.stack([batch.hashes, np.repeat(batch.numbers, np.diff(batch.offsets))])
+            for batch in shingled(references, size)
+        ]
+        # n-gram first, reference second, so that the sorted columns are grouped by n-gram.
+        grams, owners = np.unique(np.concatenate(columns, axis=1), axis=1)
+        hashes, starts = np.unique(grams, return_index=True)
+        present = np.zeros(1 << _FILTER_BITS, dtype=np.bool_)
+        present[_slot(hashes)] = True
+        bounds = np.append(starts, len(grams)).astype(np.int64)
+        return cls(hashes, bounds, owners.astype(np.int64), len(references), present)
+
+    def hits(self, batch: Shingles) -> Counts:
+        """Distinct (text, n-gram) matches of a batch, one a column."""
+        maybe = np.flatnonzero(self.filter[_slot(batch.hashes)])
+        found = np.searchsorted(self.hashes, batch.hashes[maybe])
+        found[found == len(self.hashes)] = 0
+        real = self.hashes[found] == batch.hashes[maybe]
+        local = np.searchsorted(batch.offsets, maybe[real], side="right") - 1
+        pairs = np.unique((local + batch.first) * len(self.hashes) + found[real])
+        return np.stack(np.divmod(pairs, len(self.hashes)))
+
+    def sizes(self, boilerplate: npt.NDArray[np.bool_]) -> Counts:
+        """How many n-grams of each reference are not boilerplate."""
+        counted = np.repeat(~boilerplate, np.diff(self.starts))
+        return np.bincount(self.owners[counted], minlength=self.references)
+
+
+def _slot(hashes: Hashes) -> Any:
+    return (hashes >> np.uint64(64 - _FILTER_BITS)).astype(np.int64)
+
+
+def _sharing_a_band(texts: Sequence[bytes]) -> list[int]:
+    """Indices of texts that share an LSH band with another text."""
+    import rensa
+
+    index = rensa.RMinHashLSH(THRESHOLD, _PERMUTATIONS, _BANDS)
+    filled = []
+    for batch in shingled(texts, WORDS):
+        digests = _digests(batch)
+        index.insert_matrix(digests, batch.first)
+        filled.append((batch.first, digests, np.diff(batch.offsets) > 0))
+    flagged: list[int] = []
+    for first, digests, has_words in filled:
+        flags = np.array(index.query_duplicate_flags_matrix(digests), dtype=np.bool_)
+        flagged.extend((np.flatnonzero(flags & has_words) + first).tolist())
+    return flagged
+
+
+def _digests(batch: Shingles) -> Any:
+    import rensa
+
+    offsets = batch.offsets.astype(np.uint64)
+    return rensa.RMinHash.digest_matrix_from_flat_token_hashes(batch.hashes, offsets, _PERMUTATIONS, _SEED)
+
+
+def _rows(digests: Any) -> npt.NDArray[np.uint32]:
+    return np.array(digests.to_rows(), dtype=np.uint32)
+
+
+def _candidates(signatures: npt.NDArray[np.uint32]) -> Iterator[tuple[int, int, float]]:
+    """(earlier, later, estimated Jaccard), best first. In a crowded bucket each looks back a few places."""
+    per_band = _PERMUTATIONS // _BANDS
+    found = []
+    for band in range(_BANDS):
+        part = np.ascontiguousarray(signatures[:, band * per_band : (band + 1) * per_band])
+        keys = part.view(np.dtype((np.void, part.dtype.itemsize * per_band))).ravel()
+        _, bucket = np.unique(keys, return_inverse=True)
+        order = np.argsort(bucket, kind="stable")
+        for back in range(1, _LOOK_BACK + 1):
+            same = bucket[order[back:]] == bucket[order[:-back]]
+            found.append(np.stack([order[:-back][same], order[back:][same]]))
+        starts = np.flatnonzero(np.diff(bucket[order], prepend=-1))
+        leader = order[starts][bucket]
+        alone = leader == np.arange(len(leader))
+        found.append(np.stack([leader[~alone], np.flatnonzero(~alone)]))
+    pairs = np.unique(np.concatenate(found, axis=1), axis=1)
+    estimates = np.concatenate(
+        [
+            (signatures[block[0]] == signatures[block[1]]).mean(axis=1)
+            for block in np.array_split(pairs, max(1, pairs.shape[1] // 20_000), axis=1)
+        ]
+    )
+    kept = np.flatnonzero(estimates >= _HOPELESS)
+    for at in kept[np.argsort(-estimates[kept], kind="stable")].tolist():
+        yield int(pairs[0, at]), int(pairs[1, at]), float(estimates[at])
