@@ -18,12 +18,14 @@ from liftgate.policy import Policy
 from liftgate.verdict.pairs import Pairs
 from liftgate.verdict.parts import Part, State, confidence
 
+Counts = npt.NDArray[np.int32]
+
 QUANTILE = 0.95
 DRAWS = 2000
 SEED = 20260115
 FEW_CASES = 20  # fewer hold no 95th percentile at all
 _BLOCK_CELLS = 1_000_000  # bounds the memory of one block of draws
-_WINDOW_SD = 6.5
+_WINDOW_SD = 5.5
 
 
 @dataclass(frozen=True)
@@ -125,6 +127,7 @@ def _resampled(candidate: _Timings, n: int, base: _Timings) -> Floats:
     # What a drawn case adds below the window and in all, on either side, for the cases outside both windows.
     profile = np.stack([part for window in windows for part in (window.below, window.total)], axis=1)
     kinds, sizes = np.unique(profile[~near], axis=0, return_counts=True)
+    added = profile[tracked].astype(np.float64)
     rng = np.random.default_rng(SEED)
     logs = np.empty(DRAWS)
     block = max(_BLOCK_CELLS // max(tracked.size, 1), 1)
@@ -133,10 +136,10 @@ def _resampled(candidate: _Timings, n: int, base: _Timings) -> Floats:
         inside = rng.binomial(n, tracked.size / n, size=draws)
         picked = rng.integers(0, max(tracked.size, 1), size=int(inside.sum()))
         row = np.repeat(np.arange(draws), inside)
-        times = np.bincount(row * tracked.size + picked, minlength=draws * tracked.size)
-        times = times.reshape(draws, tracked.size)
+        drawn = np.bincount(row * tracked.size + picked, minlength=draws * tracked.size)
+        times = drawn.reshape(draws, tracked.size).astype(np.int32)
         far = _far(rng, n - inside, kinds, sizes)
-        sums = times @ profile[tracked] + far
+        sums = np.rint(times.astype(np.float64) @ added).astype(np.int64) + far
         p95 = [
             _percentile(window, times[:, place[window.cases]], sums[:, 2 * side], sums[:, 2 * side + 1])
             for side, window in enumerate(windows)
@@ -149,20 +152,26 @@ def _far(rng: np.random.Generator, counts: Ints, kinds: Ints, sizes: Ints) -> In
     if not sizes.size:
         return np.zeros((counts.size, 4), dtype=np.int64)
     drawn = rng.multinomial(counts, sizes / sizes.sum())
-    added: Ints = drawn @ kinds
-    return added
+    counted: Ints = drawn @ kinds
+    return counted
 
 
-def _percentile(window: _Window, times: Ints, below: Ints, total: Ints) -> Floats:
-    reached = below[:, None] + np.cumsum(times, axis=1)
+def _percentile(window: _Window, times: Counts, below: Ints, total: Ints) -> Floats:
+    reached = np.cumsum(times, axis=1, dtype=np.int32)
     rank = QUANTILE * (total - 1)
-    lower = np.floor(rank)
+    lower = np.floor(rank).astype(np.int64)
     share = rank - lower
-    last = window.values.size - 1
-    at_lower = np.minimum((reached <= lower[:, None]).sum(axis=1), last)
-    at_upper = np.minimum((reached <= lower[:, None] + 1).sum(axis=1), last)
-    values: npt.NDArray[np.float64] = window.values[at_lower] * (1 - share) + window.values[at_upper] * share
+    values: Floats = window.values[_first_above(reached, lower - below)] * (1 - share)
+    values += window.values[_first_above(reached, lower + 1 - below)] * share
     return values
+
+
+def _first_above(reached: Counts, rank: Ints) -> Ints:
+    limit = rank.astype(np.int32)
+    found: Ints = np.argmax(reached > limit[:, None], axis=1)
+    # A draw whose percentile lies beyond the window (one in millions) takes the window's edge.
+    found[reached[:, -1] <= limit] = reached.shape[1] - 1
+    return found
 
 
 def latency_part(latency: Latency | None, why_not: str, policy: Policy, *, lift_ok: bool) -> Part:
