@@ -130,7 +130,7 @@ def _headline(path: str, count: int) -> str:
 def _without_aliases(text: str, path: str) -> str:
     for event in yaml.parse(text, Loader=_Loader):
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            line = event.start_mark.line + 1
+            line = event.start_mark.line + 1 if event.start_mark else 1
             raise InputError(
                 f"{path}:{line}: YAML anchors and aliases are not supported", hint="write the value out"
             )

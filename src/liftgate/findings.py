@@ -49,7 +49,9 @@ class Finding:
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Finding:
         """Inverse of `to_dict`."""
-        return cls(data["rule"], Severity(data["severity"]), data["message"], data.get("path"), data.get("line"))
+        return cls(
+            data["rule"], Severity(data["severity"]), data["message"], data.get("path"), data.get("line")
+        )
 
 
 def ordered(findings: Iterable[Finding]) -> list[Finding]:

@@ -45,7 +45,11 @@ def commit_of(root: Path, ref: str) -> str:
     if ref.startswith("-"):
         raise InputError(f"{ref!r} is not a git revision")
     try:
-        return git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}").decode().strip()
+        return (
+            git(root, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{ref}^{{commit}}")
+            .decode()
+            .strip()
+        )
     except InputError:
         raise InputError(
             f"{ref!r} is not a commit of this repository",
@@ -55,7 +59,9 @@ def commit_of(root: Path, ref: str) -> str:
 
 def changes(root: Path, base: str, head: str) -> list[Change]:
     """Paths that differ between the merge base of both commits and `head`, renames as delete + add."""
-    output = git(root, "diff", "--raw", "-z", "--no-renames", "--no-textconv", "--no-ext-diff", f"{base}...{head}")
+    output = git(
+        root, "diff", "--raw", "-z", "--no-renames", "--no-textconv", "--no-ext-diff", f"{base}...{head}"
+    )
     fields = output.decode("utf-8", "surrogateescape").split("\0")
     found = []
     for meta, path in zip(fields[0::2], fields[1::2], strict=False):
@@ -67,7 +73,9 @@ def changes(root: Path, base: str, head: str) -> list[Change]:
 
 def show(root: Path, commit: str, path: str) -> bytes | None:
     """The bytes of a plain file at a commit, or None when there is no such file."""
-    listed = git(root, "ls-tree", "-z", commit, "--", f":(top,literal){path}").decode("utf-8", "surrogateescape")
+    listed = git(root, "ls-tree", "-z", commit, "--", f":(top,literal){path}").decode(
+        "utf-8", "surrogateescape"
+    )
     if not listed or not listed.startswith("100"):
         return None
     blob = listed.split("\t")[0].split(" ")[2]

@@ -63,7 +63,9 @@ class Models:
 def read_models(text: str | bytes, path: str = "models.yaml") -> Models:
     """Parse and check a registry. Raises `InputError` with every problem."""
     document = load(text, path, "models")
-    return Models(path, {name: _alias(name, entry) for name, entry in document.data["models"].items()}, document)
+    return Models(
+        path, {name: _alias(name, entry) for name, entry in document.data["models"].items()}, document
+    )
 
 
 def _alias(name: str, entry: Mapping[str, Any]) -> Alias:

@@ -55,7 +55,10 @@ class Adapter:
             or sha256_file(self.folder / file["path"]) != file["sha256"]
         ]
         sealed = {k: v for k, v in self.record.items() if k != "record_sha256"}
-        if digest(list(self.record["files"])) != self.sha256 or digest(sealed) != self.record["record_sha256"]:
+        if (
+            digest(list(self.record["files"])) != self.sha256
+            or digest(sealed) != self.record["record_sha256"]
+        ):
             changed.append(RECORD)
         if changed:
             raise InputError(

@@ -153,7 +153,9 @@ def estimate(
         path, line = price.place.rsplit(":", 1)
         days = (today - price.checked_on).days
         findings.append(
-            Finding("stale-price", Severity.WARNING, f"this price was checked {days} days ago", path, int(line))
+            Finding(
+                "stale-price", Severity.WARNING, f"this price was checked {days} days ago", path, int(line)
+            )
         )
     approved = usd is not None and usd <= Decimal(str(cost_policy["auto_approve_usd"]))
     per_hour = price.usd_per_hour if price else None

@@ -115,7 +115,7 @@ class LocalEndpoint:
                         yield index, model.completion(answer[:own], len(ids[index]))
 
 
-def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+def shared_prefix(prompts: Sequence[list[int]]) -> int:
     """Number of leading tokens that all prompts share, leaving at least one token of each."""
     if len(prompts) < 2:
         return 0
@@ -155,7 +155,9 @@ class _Loaded:
         name = f"adapter-{len(self.attached)}"
         try:
             if not self.attached:
-                self.model = peft.PeftModel.from_pretrained(self.model, str(adapter.folder), adapter_name=name)
+                self.model = peft.PeftModel.from_pretrained(
+                    self.model, str(adapter.folder), adapter_name=name
+                )
             else:
                 self.model.load_adapter(str(adapter.folder), adapter_name=name)
         except (RuntimeError, ValueError, KeyError) as error:
@@ -165,7 +167,9 @@ class _Loaded:
             ) from None
         self.model.eval()
         attached = sum(
-            1 for n, m in self.model.named_modules() if n.endswith("lora_A") and name in dict(m.named_children())
+            1
+            for n, m in self.model.named_modules()
+            if n.endswith("lora_A") and name in dict(m.named_children())
         )
         expected = adapter.evidence["adapted_modules"]
         if attached != expected or not self._changes_answers(name):
@@ -190,12 +194,12 @@ class _Loaded:
 
         cache = DynamicCache(config=self.model.config)
         with self.torch.inference_mode():
-            self.model(
-                self.torch.tensor([list(ids)]), past_key_values=cache, use_cache=True, logits_to_keep=1
-            )
+            self.model(self.torch.tensor([list(ids)]), cache=cache, use_cache=True, logits_to_keep=1)
         return cache
 
-    def answer(self, prompts: Sequence[Sequence[int]], shared: int, prefix: Any, limit: int) -> list[list[int]]:
+    def answer(
+        self, prompts: Sequence[Sequence[int]], shared: int, prefix: Any, limit: int
+    ) -> list[list[int]]:
         """Greedy continuations, each without its end token's successors; `limit` new tokens at most."""
         torch = self.torch
         end = sorted(self.renderer.end_ids)
@@ -212,7 +216,7 @@ class _Loaded:
             output = self.model.generate(
                 input_ids=ids,
                 attention_mask=mask,
-                past_key_values=cache,
+                cache=cache,
                 max_new_tokens=limit,
                 do_sample=False,
                 num_beams=1,
@@ -265,4 +269,3 @@ def loaded(base: Base, say: Callable[[str], None] = lambda _: None) -> _Loaded:
     entry = _Loaded(base, load_renderer(base.folder, base.tokenizer_sha256), model, torch, {})
     _LOADED[base.base_sha256] = entry
     return entry
-

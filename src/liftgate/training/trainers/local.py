@@ -6,10 +6,10 @@ safetensors and config are published, by one rename.
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from liftgate.errors import InputError, MissingExtra, ProviderError, StillRunning
 from liftgate.progress import Progress
-from liftgate.training.adapters import Adapter, read_adapter, seal
+from liftgate.training.adapters import PUBLISHED, Adapter, read_adapter, seal
 from liftgate.training.base_model import Base
 from liftgate.training.manifest import Manifest
 from liftgate.training.rendering import Renderer, TokenizedRow
@@ -54,6 +54,8 @@ def train(job: Job) -> Adapter:
     Raises `StillRunning` after Ctrl-C or SIGTERM (the last step is kept), `ProviderError` when the training
     itself fails: no gradient, a loss that is not a number, an adapter that did not move.
     """
+    # Deprecation notes of these libraries are for us, not for whoever reads a training log.
+    warnings.filterwarnings("ignore", category=FutureWarning)
     torch, transformers, peft = _libraries()
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
@@ -92,7 +94,11 @@ def train(job: Job) -> Adapter:
         "adapted_modules": modules,
         "seconds": round(time.monotonic() - started, 1),
         "resumed_from_step": done,
-        "versions": {"torch": torch.__version__, "transformers": transformers.__version__, "peft": peft.__version__},
+        "versions": {
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+            "peft": peft.__version__,
+        },
     }
     return _publish(job, model, work, evidence)
 
@@ -232,7 +238,9 @@ def _callback(watch: _Watch, progress: Progress, transformers: Any) -> Any:
     class Watcher(transformers.TrainerCallback):  # type: ignore[misc]
         """Counts steps, looks at the first gradients, and turns a request to stop into a last checkpoint."""
 
-        def on_pre_optimizer_step(self, args: Any, state: Any, control: Any, model: Any = None, **_: Any) -> None:
+        def on_pre_optimizer_step(
+            self, args: Any, state: Any, control: Any, model: Any = None, **_: Any
+        ) -> None:
             if watch.checked:
                 return
             watch.checked = True
@@ -285,9 +293,7 @@ def _last_checkpoint(work: Path) -> Path | None:
 
 
 def _check_moved(model: Any, losses: Sequence[dict[str, Any]], torch: Any) -> None:
-    moved = any(
-        bool(torch.count_nonzero(p)) for n, p in model.named_parameters() if "lora_B" in n
-    )
+    moved = any(bool(torch.count_nonzero(p)) for n, p in model.named_parameters() if "lora_B" in n)
     if not losses or not moved:
         raise ProviderError(
             "the training ended without changing the adapter",
@@ -308,6 +314,9 @@ def _publish(job: Job, model: Any, work: Path, evidence: dict[str, Any]) -> Adap
     shutil.rmtree(fresh, ignore_errors=True)
     try:
         model.save_pretrained(fresh, safe_serialization=True)
+        for file in fresh.iterdir():
+            if file.name not in PUBLISHED:
+                file.unlink()
         base = job.base
         record = {
             "manifest": job.manifest.to_dict(),
@@ -323,7 +332,7 @@ def _publish(job: Job, model: Any, work: Path, evidence: dict[str, Any]) -> Adap
         }
         seal(fresh, record, base.name)
         final.parent.mkdir(parents=True, exist_ok=True)
-        os.replace(fresh, final)
+        fresh.replace(final)
     except OSError as error:
         raise InputError(
             f"{final}: the adapter cannot be written: {error.strerror}",

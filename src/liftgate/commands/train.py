@@ -1,0 +1,98 @@
+"""`liftgate train`: train the card's manifest once, or find its adapter."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liftgate.errors import ExitCode
+
+if TYPE_CHECKING:
+    from liftgate.project import Subject
+    from liftgate.training.adapters import Adapter
+    from liftgate.training.base_model import Base
+    from liftgate.training.rendering import TokenizedRow
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which alias, which manifest, where adapters are kept."""
+    parser.add_argument("--alias", required=True, help="whose dataset is trained on")
+    parser.add_argument("--version", metavar="X.Y.Z", help="release of the dataset (default: the newest)")
+    parser.add_argument("--digest", metavar="SHA256", help="refuse to train anything but this manifest")
+    parser.add_argument(
+        "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
+    )
+    parser.add_argument("--store", type=Path, default=Path(".liftgate/store"), metavar="DIR", help="adapters")
+    parser.add_argument("--json", action="store_true", help="the adapter's record on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train or find, answer 0."""
+    from liftgate.commands.estimate import as_text, base_name, estimate_training, void
+    from liftgate.errors import InputError
+    from liftgate.files import pretty
+    from liftgate.findings import blocks
+    from liftgate.project import Ruler, read_subject
+    from liftgate.training.adapters import find_adapter
+    from liftgate.training.base_model import resolve_base
+
+    def say(text: str) -> None:
+        void(sys.stderr.write(text + "\n"))
+
+    subject = read_subject(arguments.root, arguments.alias, arguments.version)
+    base = resolve_base(base_name(subject), say=say)
+    manifest = subject.manifest(base.revision)
+    if arguments.digest and arguments.digest != manifest.digest:
+        raise InputError(
+            f"the manifest of this work tree is {manifest.digest}, not {arguments.digest}",
+            hint="the dataset or the card changed since that digest was made; estimate again",
+        )
+    adapter = find_adapter(arguments.store, manifest.digest)
+    if adapter is None:
+        priced = estimate_training(
+            subject, base, Ruler(arguments.root, None), datetime.datetime.now(datetime.UTC).date()
+        )
+        say(as_text(priced))
+        if blocks(priced.findings):
+            return ExitCode.BLOCKED
+        if not priced.auto_approved:
+            say(
+                "not started: this training needs an approval; cost.auto_approve_usd in evals/policy.yaml says"
+            )
+            return ExitCode.BLOCKED
+        adapter = train_adapter(subject, base, arguments.store, f"liftgate train --alias {arguments.alias}")
+    else:
+        say(f"already trained: {adapter.folder}")
+    if arguments.json:
+        sys.stdout.write(pretty(dict(adapter.record)).decode())
+    say(f"adapter {adapter.sha256[:12]}… in {adapter.folder}, manifest {manifest.digest[:12]}…")
+    return ExitCode.PASS
+
+
+def train_adapter(
+    subject: Subject,
+    base: Base,
+    store: Path,
+    resume_command: str,
+    rows: tuple[list[TokenizedRow], list[TokenizedRow]] | None = None,
+) -> Adapter:
+    """Train the subject's manifest locally; the caller has checked price and approval."""
+    from liftgate.commands.estimate import tokenized
+    from liftgate.training.rendering import load_renderer
+    from liftgate.training.trainers.local import Job, train
+
+    train_rows, validation_rows = rows or tokenized(subject, base)
+    return train(
+        Job(
+            manifest=subject.manifest(base.revision),
+            base=base,
+            renderer=load_renderer(base.folder, base.tokenizer_sha256),
+            train=train_rows,
+            validation=validation_rows,
+            store=store,
+            resume_command=resume_command,
+        )
+    )

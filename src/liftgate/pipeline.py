@@ -1,0 +1,413 @@
+"""The stages of one alias in order, each step's files written as it ends: what `liftgate run` does.
+
+A stage that finds errors ends the flow: nothing is trained on bad data, and nothing is paid past the budget.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from liftgate.commands.estimate import base_name, estimate_training, tokenized
+from liftgate.commands.evaluate import evaluate
+from liftgate.commands.train import train_adapter
+from liftgate.commands.validate import validate_files
+from liftgate.errors import InputError, StillRunning
+from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
+from liftgate.evaluation.responses import ResponseStore
+from liftgate.evaluation.run_folder import write_run
+from liftgate.evaluation.runs import EvalRun
+from liftgate.evaluation.suite import Arm
+from liftgate.evaluation.suite_folder import SuiteFolder
+from liftgate.files import read_bytes, write_bytes, write_json
+from liftgate.findings import Finding, Severity, blocks, ordered
+from liftgate.plan import Plan
+from liftgate.policy import Policy
+from liftgate.project import Subject, read_subject, ruler_of
+from liftgate.registry.models import Alias, Model, read_models
+from liftgate.report.build import Evidence, build_report
+from liftgate.training.adapters import Adapter, find_adapter
+from liftgate.training.base_model import Base, resolve_base
+from liftgate.training.cost import price_for
+from liftgate.training.rendering import TokenizedRow, load_renderer
+from liftgate.verdict.comparison import Comparison, compare
+from liftgate.verdict.gate import ArmResult, Decision, decide
+from liftgate.verdict.safety import to_confirm
+
+
+@dataclass
+class Flow:
+    """One alias on its way through the stages; `folder` is its run folder, `store` keeps adapters and answers."""
+
+    root: Path
+    folder: Path
+    store: Path
+    alias: str
+    plan: Plan
+    base_ref: str | None
+    resume_command: str
+    today: datetime.date
+    say: Callable[[str], None]
+    findings: list[Finding] = field(default_factory=list)
+    dataset: dict[str, Any] | None = None
+    estimate: dict[str, Any] | None = None
+    training: dict[str, Any] | None = None
+    training_rendering: str | None = None
+    evaluation_rendering: str | None = None
+    arms: list[ArmResult] = field(default_factory=list)
+    about: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def run(self) -> tuple[dict[str, Any], Decision, Comparison | None, Policy]:
+        """Go as far as the findings allow; returns report, decision, the candidate's comparison and the policy."""
+        self.ruler = ruler_of(self.root, self.folder, self.base_ref, self.plan, self.alias)
+        policy = self.ruler.policy
+        self.findings += self.plan.findings
+        suite: SuiteFolder | None = None
+        if not blocks(self.findings):
+            suite = self.ruler.suite(self.alias)
+            subject = read_subject(self.root, self.alias)
+            registered = read_models(read_bytes(self.root / "models.yaml"), "models.yaml").alias(self.alias)
+            self._go(suite, subject, registered, policy)
+        write_json(
+            self.folder / "findings.json",
+            {"schema_version": 1, "findings": [finding.to_dict() for finding in ordered(self.findings)]},
+        )
+        candidate = next((arm.comparison for arm in self.arms if arm.name == "candidate"), None)
+        decision = decide(self.findings, candidate, self.arms)
+        report = build_report(self._evidence(decision, candidate, suite, policy))
+        return report, decision, candidate, policy
+
+    def _go(self, suite: SuiteFolder, subject: Subject, registered: Alias, policy: Policy) -> None:
+        self._validate(suite, subject)
+        if blocks(self.findings):
+            return
+        base = resolve_base(base_name(subject), say=self.say)
+        self._check_variant(subject, registered, base)
+        rows = tokenized(subject, base)
+        if not self._estimate(subject, base, rows[0]) or blocks(self.findings):
+            return
+        adapter = self._train(subject, base, rows)
+        runs = self._evaluate(suite, registered, base, adapter, policy)
+        self._compare(runs, policy)
+
+    def _validate(self, suite: SuiteFolder, subject: Subject) -> None:
+        self.say("validate")
+        counts: list[int] = []
+        for path in (subject.train_path, subject.validation_path):
+            if path is None:
+                continue
+            result = validate_files(
+                path,
+                golden=self.ruler.golden_paths(suite, self.alias),
+                card=Path(subject.card.path),
+                policy=self.ruler.folder / "evals" / "policy.yaml",
+            )
+            found = [Finding.from_dict(item) for item in result["findings"]]
+            self.findings += found
+            counts.append(result["rows"])
+            errors = sum(finding.severity is Severity.ERROR for finding in found)
+            self.say(f"  {path}: {result['rows']} rows, {result['tokens']} tokens, {errors} errors")
+        release = subject.release
+        self.dataset = {
+            "version": release.version,
+            "train_rows": counts[0],
+            "validation_rows": counts[1] if len(counts) > 1 else None,
+            "train_sha256": release.train.sha256,
+            "validation_sha256": release.validation.sha256 if release.validation else None,
+        }
+
+    def _check_variant(self, subject: Subject, registered: Alias, base: Base) -> None:
+        manifest = subject.manifest(base.revision)
+        for name, variant in registered.variants.items():
+            pinned = variant.entry["dataset"]
+            if variant.dataset_version != subject.release.version:
+                continue
+            expected = {
+                "train_sha256": manifest.train_sha256,
+                "validation_sha256": manifest.validation_sha256,
+            }
+            actual: dict[str, Any] = {key: pinned.get(key, value) for key, value in expected.items()}
+            expected["manifest_digest"] = manifest.digest
+            actual["manifest_digest"] = variant.entry.get("manifest_digest", manifest.digest)
+            for key, value in expected.items():
+                if actual[key] != value:
+                    message = f"variant {name}: {key} is not that of the dataset and card in this change"
+                    self.findings.append(
+                        Finding("variant-mismatch", Severity.ERROR, message, "models.yaml", None)
+                    )
+
+    def _estimate(self, subject: Subject, base: Base, rows: list[TokenizedRow]) -> bool:
+        priced = estimate_training(subject, base, self.ruler, self.today, rows)
+        document = priced.to_dict()
+        write_json(self.folder / "estimate.json", document)
+        self.findings += priced.findings
+        self.estimate = {
+            key: document[key]
+            for key in (
+                "rows",
+                "tokens",
+                "epochs",
+                "training_tokens",
+                "usd",
+                "usd_per_hour",
+                "price_source",
+                "checked_on",
+                "auto_approved",
+            )
+        } | {"hours": None if priced.hours is None else float(priced.hours)}
+        price = "unknown" if priced.usd is None else f"${priced.usd}"
+        self.say(f"estimate\n  {priced.training_tokens} training tokens, price {price}")
+        if (
+            not priced.auto_approved
+            and find_adapter(self.store, subject.manifest(base.revision).digest) is None
+        ):
+            self.findings.append(
+                Finding(
+                    "approval-missing",
+                    Severity.ERROR,
+                    f"the training is priced at {price} and needs an approval; nothing was started",
+                    "evals/policy.yaml",
+                )
+            )
+        return not blocks(self.findings)
+
+    def _train(
+        self, subject: Subject, base: Base, rows: tuple[list[TokenizedRow], list[TokenizedRow]]
+    ) -> Adapter:
+        manifest = subject.manifest(base.revision)
+        adapter = find_adapter(self.store, manifest.digest)
+        self.say(f"train\n  manifest {manifest.digest[:12]}…")
+        if adapter is None:
+            adapter = train_adapter(subject, base, self.store, self.resume_command, rows)
+        else:
+            self.say("  found by its manifest digest, nothing to train")
+        evidence = adapter.evidence
+        losses = evidence["losses"]
+        self.say(
+            f"  loss {losses[0]['loss']:.3f} → {losses[-1]['loss']:.3f} in {evidence['steps']} steps, "
+            f"validation loss {evidence['validation_loss'] or float('nan'):.3f}"
+        )
+        self.training = {
+            "provider": manifest.provider,
+            "base": base.name,
+            "base_sha256": base.base_sha256,
+            "adapter_sha256": adapter.sha256,
+            "manifest_digest": manifest.digest,
+            **{
+                key: evidence[key]
+                for key in ("steps", "seconds", "losses", "validation_loss", "trainable_parameters")
+            },
+        }
+        write_json(self.folder / "manifest.json", {**manifest.to_dict(), "adapter_sha256": adapter.sha256})
+        renderer = load_renderer(base.folder, base.tokenizer_sha256)
+        self.training_rendering = str(adapter.record["rendering_sha256"])
+        self.evaluation_rendering = renderer.sha256
+        if self.training_rendering != self.evaluation_rendering:
+            self.findings.append(
+                Finding(
+                    "rendering-differs",
+                    Severity.ERROR,
+                    "the adapter was trained on prompts rendered differently from those it is asked; train again",
+                )
+            )
+        return adapter
+
+    def _evaluate(
+        self, suite: SuiteFolder, registered: Alias, base: Base, adapter: Adapter, policy: Policy
+    ) -> dict[str, EvalRun]:
+        self.say("evaluate")
+        endpoints = {
+            "default": _endpoint(registered.default),
+            "candidate": open_endpoint("local", Settings(model=str(adapter.folder))),
+        }
+        runs: dict[str, EvalRun] = {}
+        store = ResponseStore(self.store / "responses.sqlite")
+        try:
+            for arm in _in_order(suite.suite.arms):
+                endpoint, name = self._endpoint_of(arm, endpoints, registered, adapter)
+                same = self._same_as(arm, suite, runs)
+                self.about[arm.name] = {"prompt": arm.prompt, "alias_of": same}
+                if same:
+                    runs[arm.name] = _renamed(runs[same], arm.name)
+                    continue
+                runs[arm.name] = self._answer(suite, arm, endpoint, name, store, policy)
+            self._confirm(suite, endpoints, runs, store, policy)
+        finally:
+            store.close()
+        for arm_name, run in runs.items():
+            write_run(self.folder / "runs" / arm_name, run)
+            scored = [row["scores"].get(run.primary_metric) for row in run.rows if row["suite"] == "quality"]
+            right = [score for score in scored if score is not None]
+            mean = sum(right) / len(right) if right else float("nan")
+            self.say(f"  {arm_name}: {run.primary_metric} {mean:.3f} on {len(right)} cases")
+        return runs
+
+    def _endpoint_of(
+        self, arm: Arm, endpoints: dict[str, Endpoint], registered: Alias, adapter: Adapter
+    ) -> tuple[Endpoint, str]:
+        if arm.model == "candidate":
+            return endpoints["candidate"], f"{registered.name} candidate {adapter.sha256[:12]}"
+        if arm.model == "default":
+            return endpoints["default"], registered.default.model_id
+        raise InputError(
+            f"arm {arm.name!r}: {arm.model!r} is not a model this run can ask",
+            hint="an arm's model is `default` or `candidate`",
+        )
+
+    def _same_as(self, arm: Arm, suite: SuiteFolder, runs: dict[str, EvalRun]) -> str | None:
+        """An earlier arm with the same model and prompt: it already answered for this one."""
+        prompt = suite.prompt(arm).sha256
+        for name in runs:
+            other = suite.suite.arms[name]
+            if other.model == arm.model and suite.prompt(other).sha256 == prompt:
+                return name
+        return None
+
+    def _answer(
+        self,
+        suite: SuiteFolder,
+        arm: Arm,
+        endpoint: Endpoint,
+        model: str,
+        store: ResponseStore,
+        policy: Policy,
+        only: Sequence[str] | None = None,
+        repeats: range | None = None,
+    ) -> EvalRun:
+        first = range(1 if endpoint.deterministic else policy.safety.first_pass_runs)
+        try:
+            return evaluate(
+                suite,
+                arm,
+                endpoint,
+                model=model,
+                store=store,
+                safety_repeats=repeats or first,
+                only=only,
+            )
+        except KeyboardInterrupt:
+            raise StillRunning(
+                f"interrupted while {arm.name} was answering; every answer so far is kept",
+                hint=self.resume_command,
+            ) from None
+
+    def _confirm(
+        self,
+        suite: SuiteFolder,
+        endpoints: dict[str, Endpoint],
+        runs: dict[str, EvalRun],
+        store: ResponseStore,
+        policy: Policy,
+    ) -> None:
+        """Ask the doubtful safety cases again, on both models, and pool; the first answers only selected."""
+        if "candidate" not in runs or "base" not in runs:
+            return
+        doubtful = to_confirm(runs["base"], runs["candidate"], policy)
+        if not doubtful:
+            return
+        first = policy.safety.first_pass_runs
+        fresh = range(first, first + policy.safety.confirm_runs)
+        for name, model in (("base", "default"), ("candidate", "candidate")):
+            arm = suite.suite.arms[name]
+            again = self._answer(
+                suite, arm, endpoints[model], runs[name].model, store, policy, only=doubtful, repeats=fresh
+            )
+            rows = [*runs[name].rows, *(row for row in again.rows if row["suite"] == "safety")]
+            runs[name] = EvalRun.from_rows(rows, **runs[name].meta)
+
+    def _compare(self, runs: dict[str, EvalRun], policy: Policy) -> None:
+        self.say("compare")
+        base = runs.get("base")
+        if base is None:
+            return
+        for name, run in runs.items():
+            comparison = None
+            if name != "base" and self.about[name]["alias_of"] != "base":
+                comparison = compare(base, run, policy)
+                target = "comparison.json" if name == "candidate" else f"comparisons/{name}.json"
+                write_bytes(self.folder / target, comparison.to_json())
+            self.arms.append(
+                ArmResult(
+                    name=name,
+                    run=run,
+                    comparison=comparison,
+                    trained=name == "candidate",
+                    usd_per_1k=self._answer_price(run),
+                    tokens_per_answer=_tokens_per_answer(run),
+                )
+            )
+
+    def _answer_price(self, run: EvalRun) -> Decimal | None:
+        """US dollars for 1,000 answers by the price table; None when it does not say."""
+        price = price_for(self.ruler.prices, str(run.meta.get("endpoint")), run.model)
+        if price is None:
+            return None
+        if price.usd_per_hour == 0:
+            return Decimal(0)
+        if price.input_usd_per_mtok is None or price.output_usd_per_mtok is None:
+            return None
+        asked = sum(row.get("input_tokens") or 0 for row in run.rows)
+        said = sum(row.get("output_tokens") or 0 for row in run.rows)
+        usd = asked * price.input_usd_per_mtok + said * price.output_usd_per_mtok
+        return usd / len(run.rows) / 1000 if run.rows else None
+
+    def _evidence(
+        self,
+        decision: Decision,
+        candidate: Comparison | None,
+        suite: SuiteFolder | None,
+        policy: Policy,
+    ) -> Evidence:
+        return Evidence(
+            alias=self.alias,
+            kinds=self.plan.aliases.get(self.alias, ("none",)),
+            steps=self.plan.steps(self.alias) if self.alias in self.plan.aliases else (),
+            ruler_source=self.ruler.source,
+            ruler_ref=self.ruler.ref,
+            decision=decision,
+            dataset=self.dataset,
+            estimate=self.estimate,
+            training=self.training,
+            comparison=candidate,
+            arms=self.arms,
+            arm_about=self.about,
+            policy=policy,
+            policy_sha256=self.ruler.policy_sha256,
+            training_rendering=self.training_rendering,
+            evaluation_rendering=self.evaluation_rendering,
+            expected={case.id: case.expected for case in suite.golden} if suite else {},
+        )
+
+
+def _endpoint(model: Model) -> Endpoint:
+    if model.provider == "local":
+        return open_endpoint("local", Settings(model=model.base or model.model_id))
+    if model.base_url is None:
+        raise InputError(
+            f"models.yaml: the default model {model.model_id!r} has no base_url",
+            hint="give the address of an OpenAI-compatible server",
+        )
+    return open_endpoint("openai", Settings(model=model.model_id, base_url=model.base_url))
+
+
+def _in_order(arms: Any) -> list[Arm]:
+    """Base first, since everything is held against it, then the candidate, then the other roads."""
+    rank = {"base": 0, "candidate": 1}
+    return sorted(arms.values(), key=lambda arm: (rank.get(arm.name, 2), arm.name))
+
+
+def _renamed(run: EvalRun, arm: str) -> EvalRun:
+    return EvalRun.from_rows(run.rows, **{**run.meta, "arm": arm})
+
+
+def _tokens_per_answer(run: EvalRun) -> float | None:
+    counts = [
+        row["input_tokens"] + row["output_tokens"]
+        for row in run.rows
+        if row.get("input_tokens") is not None and row.get("output_tokens") is not None
+    ]
+    return sum(counts) / len(counts) if counts else None

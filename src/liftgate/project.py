@@ -1,0 +1,241 @@
+"""The repository that is judged, read from disk: the subject from the work tree, the ruler from the base.
+
+Ruler: policy, prices, golden and safety sets, scorers and buckets. Subject: datasets, models.yaml, arm prompts.
+At a desk, without a base, both come from the work tree and the report says so.
+"""
+
+from __future__ import annotations
+
+import copy
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from liftgate.config import Document, did_you_mean, load, parse_yaml
+from liftgate.data.card import Card, Release, read_card
+from liftgate.errors import InputError, LiftgateError
+from liftgate.evaluation.suite_folder import SuiteFolder, read_suite
+from liftgate.files import read_bytes, sha256_bytes, sha256_file
+from liftgate.plan import Plan, make_plan
+from liftgate.policy import Policy
+from liftgate.registry.models import Models, read_models
+from liftgate.registry.transitions import transition
+from liftgate.repository import Change, changes, commit_of, materialise, show
+from liftgate.training.cost import Price, read_prices
+from liftgate.training.manifest import Manifest, local_hyperparameters
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One alias' dataset release and what is trained on it."""
+
+    root: Path
+    card: Card
+    release: Release
+
+    @property
+    def train_path(self) -> Path:
+        """The training rows, relative to nothing: as the person can open it."""
+        return self.root / "datasets" / self.card.alias / self.release.train.file
+
+    @property
+    def validation_path(self) -> Path | None:
+        """The validation rows, when the release has some."""
+        if self.release.validation is None:
+            return None
+        return self.root / "datasets" / self.card.alias / self.release.validation.file
+
+    def manifest(self, base_revision: str) -> Manifest:
+        """What would be trained. Raises `InputError` when the card says nothing about training."""
+        training = self.card.document.data.get("training")
+        if not training:
+            raise InputError(
+                f"{self.card.path}: the card has no training section",
+                hint="see datasets/support-intent/card.yaml",
+            )
+        validation = self.validation_path
+        return Manifest(
+            alias=self.card.alias,
+            provider=training["provider"],
+            base=training["base"],
+            base_revision=base_revision,
+            method=training.get("method", "lora"),
+            seed=training.get("seed", 0),
+            dataset_version=self.release.version,
+            train_sha256=sha256_file(_existing(self.train_path)),
+            validation_sha256=sha256_file(_existing(validation)) if validation else None,
+            hyperparameters=local_hyperparameters(training),
+        )
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise InputError(
+            f"{path}: no such dataset file", hint="the card's release names it; check its spelling"
+        )
+    return path
+
+
+def read_subject(root: Path, alias: str, version: str | None = None) -> Subject:
+    """The dataset of an alias; the newest release unless a version is named."""
+    folder = root / "datasets" / alias
+    if not folder.is_dir():
+        known = sorted(p.name for p in (root / "datasets").glob("*") if p.is_dir())
+        raise InputError(
+            f"{alias!r} has no dataset folder{did_you_mean(alias, known)}",
+            hint=f"expected {folder}; datasets here: {', '.join(known) or 'none'}",
+        )
+    card_path = folder / "card.yaml"
+    card = read_card(read_bytes(card_path, "dataset card"), str(card_path))
+    if card.alias != alias:
+        raise InputError(f"{card_path}: the card says alias {card.alias!r}, the folder says {alias!r}")
+    by_version = {release.version: release for release in card.releases}
+    if version is None:
+        version = max(by_version, key=lambda v: tuple(map(int, v.split("."))))
+    if version not in by_version:
+        raise InputError(
+            f"{card_path}: no release {version}", hint=f"releases: {', '.join(sorted(by_version))}"
+        )
+    return Subject(root, card, by_version[version])
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """What measures, with where it was read. `folder` holds `evals/`; `ref` is a commit or None at a desk."""
+
+    folder: Path
+    ref: str | None
+
+    @property
+    def source(self) -> str:
+        """`base ref` or `working tree`: stands in the report."""
+        return "base ref" if self.ref else "working tree"
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy; the built-in one is never a silent stand-in."""
+        return Policy.from_document(self._document("policy.yaml", "policy"))
+
+    @cached_property
+    def policy_sha256(self) -> str:
+        """sha256 of the policy file's bytes."""
+        return sha256_bytes(read_bytes(self.folder / "evals" / "policy.yaml", "policy"))
+
+    @cached_property
+    def prices(self) -> list[Price]:
+        """The price table."""
+        return read_prices(self._document("prices.yaml", "prices"))
+
+    @property
+    def prices_path(self) -> str:
+        """Where a missing price belongs."""
+        return "evals/prices.yaml"
+
+    def suite(self, alias: str) -> SuiteFolder:
+        """The suite of an alias with everything it names."""
+        path = self.folder / "evals" / alias / "suite.yaml"
+        if not path.is_file():
+            known = sorted(p.parent.name for p in (self.folder / "evals").glob("*/suite.yaml"))
+            raise InputError(
+                f"{alias!r} has no suite{did_you_mean(alias, known)}",
+                hint=f"expected {path}; suites here: {', '.join(known) or 'none'}",
+            )
+        return read_suite(path)
+
+    def golden_paths(self, suite: SuiteFolder, alias: str) -> list[Path]:
+        """Golden and safety files, for the leakage rules."""
+        folder = self.folder / "evals" / alias
+        return [folder / name for name in (suite.suite.golden, suite.suite.safety) if name]
+
+    def _document(self, name: str, schema: str) -> Document:
+        path = self.folder / "evals" / name
+        return load(read_bytes(path, name), str(path), schema)
+
+
+def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) -> Ruler:
+    """The ruler of a run: unpacked from the base commit under `run`, or the work tree itself."""
+    if base is None:
+        return Ruler(root, None)
+    target = run / "ruler"
+    shutil.rmtree(target, ignore_errors=True)
+    materialise(root, base, "evals", target)
+    for path in plan.paths:
+        # Arm prompts, and a suite that changed in nothing but its arms, are the subject: they come from the head.
+        if path.role == "subject" and path.alias == alias and path.path.startswith("evals/"):
+            (target / path.path).unlink(missing_ok=True)
+            if path.status != "deleted" and (root / path.path).is_file():
+                (target / path.path).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(root / path.path, target / path.path)
+    return Ruler(target, base)
+
+
+def plan_of(root: Path, base: str, head: str) -> tuple[Plan, str, str]:
+    """Plan the change between two commits; returns it with both full commit ids."""
+    base_id, head_id = commit_of(root, base), commit_of(root, head)
+    changed = changes(root, base_id, head_id)
+    plan = make_plan(
+        changed,
+        known_aliases=_suites_at(root, base_id),
+        transitions=_transitions(root, base_id, head_id, changed),
+        arms_only=_arms_only(root, base_id, head_id, changed),
+    )
+    return plan, base_id, head_id
+
+
+def desk_plan(root: Path, aliases: Sequence[str]) -> Plan:
+    """Every step for the named aliases, or for every alias that has a suite."""
+    chosen = list(aliases) or sorted(p.parent.name for p in (root / "evals").glob("*/suite.yaml"))
+    return Plan((), dict.fromkeys(chosen, ("data",)), ())
+
+
+def _suites_at(root: Path, commit: str) -> list[str]:
+    from liftgate.repository import git
+
+    listed = git(
+        root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", ":(top,literal)evals"
+    )
+    paths = listed.decode("utf-8", "surrogateescape").split("\0")
+    return [p.split("/")[1] for p in paths if p.count("/") == 2 and p.endswith("/suite.yaml")]
+
+
+def _transitions(root: Path, base: str, head: str, changed: Sequence[Change]) -> Mapping[str, str]:
+    if not any(change.path == "models.yaml" for change in changed):
+        return {}
+    before, after = _registry(root, base), _registry(root, head)
+    old = before.aliases if before else {}
+    new = after.aliases if after else {}
+    found = {name: transition(old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())}
+    return {name: kind for name, kind in found.items() if kind}
+
+
+def _registry(root: Path, commit: str) -> Models | None:
+    raw = show(root, commit, "models.yaml")
+    return None if raw is None else read_models(raw, "models.yaml")
+
+
+def _arms_only(root: Path, base: str, head: str, changed: Sequence[Change]) -> list[str]:
+    """Aliases whose suite.yaml differs in its arms and in nothing else."""
+    found = []
+    for change in changed:
+        parts = change.path.split("/")
+        if len(parts) != 3 or parts[0] != "evals" or parts[2] != "suite.yaml" or change.status != "modified":
+            continue
+        sides = [_without_arms(show(root, commit, change.path), change.path) for commit in (base, head)]
+        if None not in sides and sides[0] == sides[1]:
+            found.append(parts[1])
+    return found
+
+
+def _without_arms(raw: bytes | None, path: str) -> Any:
+    if raw is None:
+        return None
+    try:
+        data = copy.deepcopy(parse_yaml(raw, path).data)
+    except LiftgateError:
+        return None
+    if isinstance(data, dict):
+        data.pop("arms", None)
+    return data

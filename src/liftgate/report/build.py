@@ -1,0 +1,188 @@
+"""report.json from what the stages left: one value that every rendering and every later check reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from liftgate import __version__
+from liftgate.digests import digest
+from liftgate.evaluation.runs import EvalRun
+from liftgate.findings import Finding
+from liftgate.report.headline import headline
+from liftgate.verdict.comparison import Comparison
+from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, verdict_key
+
+SEAL = "report_sha256"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the stages of one alias left behind; None where a stage did not run."""
+
+    alias: str
+    kinds: Sequence[str]
+    steps: Sequence[str]
+    ruler_source: str
+    ruler_ref: str | None
+    decision: Decision
+    dataset: Mapping[str, Any] | None = None
+    estimate: Mapping[str, Any] | None = None
+    training: Mapping[str, Any] | None = None
+    comparison: Comparison | None = None
+    arms: Sequence[ArmResult] = ()
+    arm_about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policy: Any = None
+    policy_sha256: str | None = None
+    training_rendering: str | None = None
+    evaluation_rendering: str | None = None
+    expected: Mapping[str, Any] = field(default_factory=dict)
+    resumable_hint: str | None = None
+
+
+def build_report(evidence: Evidence) -> dict[str, Any]:
+    """The sealed report. No clock, no path of the machine: the same evidence gives the same bytes."""
+    runs = {arm.name: arm.run for arm in evidence.arms}
+    base, candidate = runs.get("base"), runs.get("candidate")
+    comparison = evidence.comparison.to_dict() if evidence.comparison else None
+    report: dict[str, Any] = {
+        "schema_version": 1,
+        "alias": evidence.alias,
+        "verdict": evidence.decision.verdict,
+        "headline": "",
+        "tool_version": __version__,
+        "verdict_key": verdict_key(runs, evidence.policy) if runs else None,
+        "ruler": {"source": evidence.ruler_source, "ref": evidence.ruler_ref},
+        "plan": {"kinds": list(evidence.kinds), "steps": list(evidence.steps)},
+        "dataset": _plain(evidence.dataset),
+        "estimate": _plain(evidence.estimate),
+        "training": _plain(evidence.training),
+        "arms": [_arm(arm, evidence) for arm in evidence.arms],
+        "base_arm": "base" if base else None,
+        "candidate_arm": "candidate" if candidate else None,
+        "comparison": comparison,
+        "findings": [_finding(finding) for finding in evidence.decision.findings],
+        "lineage": _lineage(evidence, runs),
+        "regressions": _regressions(evidence, base, candidate),
+        "cases": _cases(evidence, runs),
+        "resumable_hint": evidence.resumable_hint,
+    }
+    report["headline"] = headline(report)
+    return seal(report)
+
+
+def seal(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The report with a digest over everything else in it."""
+    body = {key: value for key, value in report.items() if key != SEAL}
+    return {**body, SEAL: digest(body)}
+
+
+def seal_holds(report: Mapping[str, Any]) -> bool:
+    """Whether the report is as it was sealed."""
+    return bool(report.get(SEAL) == seal(report)[SEAL])
+
+
+def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else dict(value)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return finding.to_dict()
+
+
+def _arm(arm: ArmResult, evidence: Evidence) -> dict[str, Any]:
+    about = evidence.arm_about.get(arm.name, {})
+    comparison = None
+    if arm.comparison is not None:
+        comparison = {key: value for key, value in arm.comparison.to_dict().items() if key != "findings"}
+    kind = "candidate" if arm.name == "candidate" else "base" if arm.name == "base" else "prompt"
+    return {
+        "name": arm.name,
+        "kind": kind,
+        "model": arm.run.model,
+        "prompt": about.get("prompt"),
+        "alias_of": about.get("alias_of"),
+        "n": len(arm.run.quality.case_ids),
+        "metrics": {name: _mean(arm.run, name) for name in sorted(arm.run.quality.scores)},
+        "p95_ms": None,
+        "usd_per_1k": None if arm.usd_per_1k is None else str(arm.usd_per_1k),
+        "comparison": comparison,
+        "clears_bar": arm.clears_bar,
+        "cheapest": arm.name == evidence.decision.cheapest,
+    }
+
+
+def _mean(run: EvalRun, metric: str) -> float | None:
+    values = [
+        score
+        for row in run.rows
+        if row.get("suite", "quality") == "quality" and (score := row["scores"].get(metric)) is not None
+    ]
+    return float(f"{sum(values) / len(values):.10g}") if values else None
+
+
+def _lineage(evidence: Evidence, runs: Mapping[str, EvalRun]) -> dict[str, Any]:
+    first = next(iter(runs.values()), None)
+    about = first.meta if first is not None else {}
+    return {
+        "golden_sha256": about.get("golden_sha256"),
+        "safety_sha256": about.get("safety_sha256"),
+        "suite_sha256": about.get("suite_sha256"),
+        "policy_sha256": evidence.policy_sha256,
+        "prompts": {name: run.meta.get("prompt_sha256") for name, run in runs.items()},
+        "training_rendering_sha256": evidence.training_rendering,
+        "evaluation_rendering_sha256": evidence.evaluation_rendering,
+        "runs": {name: answers_sha256(run) for name, run in runs.items()},
+    }
+
+
+def _outputs(run: EvalRun | None) -> dict[str, str | None]:
+    if run is None:
+        return {}
+    return {row["case_id"]: row.get("output") for row in run.rows if row.get("repeat", 0) == 0}
+
+
+def _regressions(evidence: Evidence, base: EvalRun | None, candidate: EvalRun | None) -> list[dict[str, Any]]:
+    if evidence.comparison is None:
+        return []
+    ours, theirs = _outputs(base), _outputs(candidate)
+    return [
+        {
+            "case_id": item.case_id,
+            "buckets": dict(item.buckets),
+            "expected": _shown(evidence.expected.get(item.case_id)),
+            "base": ours.get(item.case_id),
+            "candidate": theirs.get(item.case_id),
+        }
+        for item in evidence.comparison.regressions
+    ]
+
+
+def _cases(evidence: Evidence, runs: Mapping[str, EvalRun]) -> list[dict[str, Any]]:
+    cases: dict[str, dict[str, Any]] = {}
+    for name, run in runs.items():
+        metric = evidence.comparison.lift.metric if evidence.comparison else run.primary_metric
+        for row in run.rows:
+            if row.get("suite", "quality") != "quality" or row.get("repeat", 0) != 0:
+                continue
+            case = cases.setdefault(
+                row["case_id"],
+                {
+                    "case_id": row["case_id"],
+                    "buckets": dict(row.get("buckets") or {}),
+                    "expected": _shown(evidence.expected.get(row["case_id"])),
+                    "outputs": {},
+                    "scores": {},
+                },
+            )
+            case["outputs"][name] = row.get("output")
+            case["scores"][name] = row["scores"].get(metric)
+    return [cases[case_id] for case_id in sorted(cases)]
+
+
+def _shown(expected: Any) -> str | None:
+    if expected is None or isinstance(expected, str):
+        return expected
+    return json.dumps(expected, ensure_ascii=False)

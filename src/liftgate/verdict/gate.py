@@ -1,0 +1,134 @@
+"""The last fold: findings of every stage and the arms' comparisons in, one verdict out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from liftgate.digests import digest
+from liftgate.errors import ExitCode
+from liftgate.evaluation.runs import EvalRun
+from liftgate.findings import Finding, Severity, blocks, ordered
+from liftgate.policy import Policy
+from liftgate.verdict.comparison import Comparison
+from liftgate.verdict.parts import Verdict
+
+# Raise it when the same runs and policy may now lead to another verdict.
+VERDICT_VERSION = 1
+# What insufficient evidence may never be waved through for.
+_ALWAYS_GATED = ("safety", "completeness")
+
+
+@dataclass(frozen=True)
+class ArmResult:
+    """One arm's run against base. `usd_per_1k` is the price of 1,000 answers, None when unknown."""
+
+    name: str
+    run: EvalRun
+    comparison: Comparison | None
+    trained: bool
+    usd_per_1k: Decimal | None
+    tokens_per_answer: float | None
+
+    @property
+    def clears_bar(self) -> bool | None:
+        """True when its comparison passes; None when it has none (base itself)."""
+        return None if self.comparison is None else self.comparison.verdict == "pass"
+
+
+@dataclass(frozen=True)
+class Decision:
+    """The verdict with every finding that led to it; `cheapest` names the arm that wins on cost."""
+
+    verdict: Verdict
+    findings: tuple[Finding, ...]
+    cheapest: str | None
+
+
+def decide(
+    findings: Iterable[Finding], candidate: Comparison | None, arms: Sequence[ArmResult] = ()
+) -> Decision:
+    """Fold to one verdict. Silence is a finding: without errors and without a comparison it still blocks."""
+    collected = [*findings, *(candidate.findings if candidate else ())]
+    if candidate is None and not blocks(collected):
+        collected.append(
+            Finding(
+                "no-comparison", Severity.ERROR, "nothing was compared, so nothing says that this may ship"
+            )
+        )
+    best = cheapest(arms)
+    if candidate is not None and candidate.verdict == "pass" and best is not None and not best.trained:
+        collected.append(
+            Finding(
+                "cheaper-arm-clears",
+                Severity.WARNING,
+                f"{best.name} clears the same bar without training; the tuned model is an optimisation",
+            )
+        )
+    verdict: Verdict = "block"
+    if candidate is not None and not blocks(collected):
+        verdict = candidate.verdict
+    return Decision(verdict, tuple(ordered(collected)), best.name if best else None)
+
+
+def cheapest(arms: Sequence[ArmResult]) -> ArmResult | None:
+    """The cheapest arm that clears the bar: by price of an answer, then untrained first, then by tokens."""
+    clearing = [arm for arm in arms if arm.clears_bar]
+    unknown = Decimal("Infinity")
+    return min(
+        clearing,
+        key=lambda arm: (
+            unknown if arm.usd_per_1k is None else arm.usd_per_1k,
+            arm.trained,
+            arm.tokens_per_answer or 0.0,
+            arm.name,
+        ),
+        default=None,
+    )
+
+
+def exit_code(decision: Decision, candidate: Comparison | None, policy: Policy) -> ExitCode:
+    """0, 10 or 11. `insufficient_evidence: warn` lets a doubt through, but never about safety or completeness."""
+    if decision.verdict == "pass":
+        return ExitCode.PASS
+    if decision.verdict == "block":
+        return ExitCode.BLOCKED
+    unclear = {p.name for p in candidate.parts if p.state == "unclear"} if candidate else set()
+    if policy.insufficient_evidence == "warn" and unclear.isdisjoint(_ALWAYS_GATED):
+        return ExitCode.PASS
+    return ExitCode.INSUFFICIENT_EVIDENCE
+
+
+def verdict_key(runs: Mapping[str, EvalRun], policy: Policy) -> str:
+    """Digest over everything that compare and gate read, so that equal content finds its finished verdict."""
+    asked = (
+        "golden_sha256",
+        "safety_sha256",
+        "suite_sha256",
+        "prompt_sha256",
+        "chat_template_sha256",
+        "sampling",
+        "scorers",
+        "truncated",
+        "identity",
+    )
+    return digest(
+        {
+            "arms": {
+                name: {"endpoint": run.meta.get("endpoint"), **{key: run.meta.get(key) for key in asked}}
+                for name, run in runs.items()
+            },
+            "policy": policy.fingerprint,
+            "verdict_version": VERDICT_VERSION,
+        }
+    )
+
+
+def answers_sha256(run: EvalRun) -> str:
+    """Digest over a run's rows, leaving out whether an answer came from the store: a rerun has the same."""
+    return digest([{k: v for k, v in row.items() if k != "cached"} for row in _rows(run)])
+
+
+def _rows(run: EvalRun) -> Iterable[Mapping[str, object]]:
+    return [result.to_dict() for result in run.results]
