@@ -16,11 +16,14 @@ from jsonschema import Draft202012Validator
 from markdown_it import MarkdownIt
 
 import report_examples as examples
+from liftgate import EvalRun, Policy, compare
 from liftgate.config import schema
 from liftgate.report.comment import MOST_BYTES, MOST_CHARACTERS, fits, marker, render_comment
 from liftgate.report.escape import clean
 from liftgate.report.headline import headline
+from liftgate.report.html import render_html
 from liftgate.report.next_steps import command, next_steps
+from liftgate.report.summary import render_summary
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots" / "comment"
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -261,6 +264,78 @@ def test_answers_are_left_out_when_the_report_holds_only_ids() -> None:
     for regression in report["regressions"]:
         regression.update(expected=None, base=None, candidate=None)
     assert "| case | buckets |\n" in render_comment(report)
+
+
+def test_a_comparison_made_by_the_program_fits_the_schema_and_all_three_renderings() -> None:
+    def run(model: str, wrong: range) -> EvalRun:
+        rows = [
+            {
+                "case_id": f"c{i}",
+                "buckets": {"intent": "refund" if i % 2 else "billing"},
+                "scores": {"exact_match": float(i not in wrong)},
+                "latency_ms": 100.0 + i,
+            }
+            for i in range(60)
+        ]
+        return EvalRun.from_rows(rows, model=model)
+
+    for wrong in (range(0), range(5), range(60)):
+        made = compare(run("base", range(0, 60, 3)), run("tuned", wrong), Policy()).to_dict()
+        report = {
+            **examples.passing(),
+            "comparison": made,
+            "verdict": made["verdict"],
+            "findings": made["findings"],
+        }
+        assert list(Draft202012Validator(schema("report")).iter_errors(report)) == []
+        check_inert(render_comment(report))
+        assert render_summary(report).startswith(headline(report))
+        assert "exact_match" in render_html(report)
+
+
+def test_a_comparison_of_nothing_still_says_what_to_do() -> None:
+    report = examples.passing()
+    made = report["comparison"]
+    made["lift"].update(n=0, mean=None, low=None, high=None)
+    made.update(
+        base={"model": "a", "mean": None}, candidate={"model": "b", "mean": None}, buckets=[], latency=None
+    )
+    made.update(metrics=[], counts=dict.fromkeys(made["counts"], 0), regressions_total=0)
+    examples.with_part(made, "lift", "unclear", "no case was answered by both runs")
+    examples.with_part(made, "latency", "not-measured", "no timings")
+    report.update(verdict="insufficient-evidence", regressions=[], cases=[])
+    for arm in report["arms"]:
+        arm.update(clears_bar=None, cheapest=False, p95_ms=None, usd_per_1k=None)
+    assert headline(report) == ("Insufficient evidence, do not merge yet: no case was answered by both runs.")
+    check_inert(render_comment(report))
+    assert "latency" not in render_summary(report)
+    assert "not measured" not in render_html(report)
+
+
+def test_a_part_that_gates_and_was_not_measured_is_shown_and_named() -> None:
+    report = examples.passing()
+    for part in report["comparison"]["parts"]:
+        if part["name"] == "latency":
+            part.update(state="not-measured", gates=True, detail="the candidate's answers carry no timings")
+    report["verdict"] = "insufficient-evidence"
+    assert headline(report) == (
+        "Insufficient evidence, do not merge yet: the candidate's answers carry no timings."
+    )
+    assert "| P95 ratio below 1.25 | **not measured** |" in render_comment(report)
+
+
+def test_an_untuned_arm_at_the_same_or_an_unknown_price_is_preferred_without_talk_of_money() -> None:
+    report = examples.cheaper_arm()
+    report["arms"][1]["usd_per_1k"] = report["arms"][2]["usd_per_1k"] = "0.00"
+    assert headline(report) == (
+        "Pass, but prefer the untuned arm: prompt-v2 clears the same bar as the tuned model without any training."
+    )
+
+
+def test_a_blocked_change_names_the_arm_that_would_do() -> None:
+    report = examples.blocked_by_safety()
+    report["arms"][1].update(clears_bar=True, cheapest=True)
+    assert headline(report).endswith("(safety-031); prompt-v2 clears the bar without it.")
 
 
 def test_a_page_of_json_is_a_report_too() -> None:

@@ -33,6 +33,10 @@ def test_a_change_names_its_interval_when_there_is_one() -> None:
     assert numbers.change(None) == "–"
 
 
+def test_ticks_are_whole_points() -> None:
+    assert [numbers.tick(x) for x in (-0.6, 0.0, 0.2)] == ["−60", "0", "+20"]
+
+
 def test_a_distance_leaves_the_direction_to_the_sentence() -> None:
     assert numbers.distance(-0.125) == "12.5"
 

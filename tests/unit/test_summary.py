@@ -21,7 +21,7 @@ arm        exact_match  lift over base                  P95  per 1,000 answers  
 prompt-v1        75.8%  is the base                  1.18 s          0.032 USD  –
 prompt-v2        71.3%  +0.4 points (−1.9 to +2.7)   1.71 s          0.088 USD  no
 candidate        84.6%  +8.8 points (+5.2 to +12.3)  1.22 s          0.032 USD  no
-"""  # noqa: E501
+"""
 
 
 def test_the_sentence_and_two_small_tables() -> None:

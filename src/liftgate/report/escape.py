@@ -73,10 +73,15 @@ def code(text: str, limit: int = TEXT_LIMIT) -> Markdown:
 
 def fence(text: str, language: str = "", limit: int = FENCE_LIMIT) -> Markdown:
     """A code block whose fence is longer than any run of backticks inside."""
-    shown = _cut(_visible(text, limit), limit).strip("\n")
+    shown = visible(text, limit).strip("\n")
     longest = max((len(run) for run in re.findall("`+", shown)), default=0)
     marks = "`" * max(3, longest + 1)
     return Markdown(f"{marks}{language}\n{shown}\n{marks}")
+
+
+def visible(text: str, limit: int) -> str:
+    """Text with its lines, without what cannot be seen, at most `limit` characters; still to be escaped."""
+    return _cut(_visible(text, limit), limit)
 
 
 def _visible(text: str, limit: int) -> str:

@@ -119,6 +119,8 @@ def _why_without_parts(report: Report) -> str:
 
 def _lift_failed(comparison: Mapping[str, Any]) -> str:
     lift = comparison["lift"]
+    if lift["mean"] is None:
+        return ""
     needs = next((p["needs"] for p in comparison["parts"] if p["name"] == "lift"), "")
     return (
         f"{lift['metric']} changes by {numbers.change(lift['mean'], lift['low'], lift['high'])} on "
@@ -128,6 +130,8 @@ def _lift_failed(comparison: Mapping[str, Any]) -> str:
 
 def _lift_unclear(comparison: Mapping[str, Any]) -> str:
     lift, power = comparison["lift"], comparison["power"] or {}
+    if lift["mean"] is None:
+        return ""
     sentence = (
         f"{lift['metric']} changes by {numbers.change(lift['mean'], lift['low'], lift['high'])} on "
         f"{numbers.plural(lift['n'], 'case')}, too few to tell"

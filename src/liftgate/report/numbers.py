@@ -34,6 +34,12 @@ def points(change: float | None) -> str:
     return shown if shown.startswith(MINUS) else f"+{shown}"
 
 
+def tick(change: float) -> str:
+    """`0.2` → `+20`: a place on an axis of whole percentage points."""
+    shown = _fixed(change * 100, 0)
+    return shown if shown == "0" or shown.startswith(MINUS) else f"+{shown}"
+
+
 def distance(change: float) -> str:
     """`-0.125` → `12.5`: percentage points without sign, for sentences that say the direction."""
     return _fixed(abs(change) * 100, 1)

@@ -105,9 +105,7 @@ def _part_row(comparison: Mapping[str, Any], part: Mapping[str, Any]) -> PartRow
     )
 
 
-def _part_figures(  # noqa: PLR0911 - one way of reading for each part
-    comparison: Mapping[str, Any], part: Mapping[str, Any]
-) -> tuple[str, str, str]:
+def _part_figures(comparison: Mapping[str, Any], part: Mapping[str, Any]) -> tuple[str, str, str]:
     lift, counts = comparison["lift"], comparison["counts"]
     match part["name"]:
         case "lift":

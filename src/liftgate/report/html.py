@@ -1,0 +1,219 @@
+"""The reviewer's page: one file, no network, nothing that a browser could run but our own script."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liftgate.report import numbers
+from liftgate.report.charts import MOST_ROWS, curve, forest
+from liftgate.report.escape import clean, visible
+from liftgate.report.facts import cost_facts, data_facts, lineage_facts, ruler_sentence, safety_sentence
+from liftgate.report.headline import headline
+from liftgate.report.next_steps import next_steps
+from liftgate.report.tables import (
+    Report,
+    arm_rows,
+    bucket_row,
+    buckets_worst_first,
+    part_rows,
+    primary_metric,
+)
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+TEMPLATES = Path(__file__).parent / "templates"
+TEXT_LIMIT = 2_000
+ANSWER_LIMIT = 2_000
+MOST_FINDINGS = 500
+MOST_BUCKETS = 200
+STATES = {"ok": "✓ ok", "fail": "✗ fail", "unclear": "? unclear", "not-measured": "not measured"}
+
+
+def render_html(report: Report) -> str:
+    """A whole HTML document. The same report gives the same bytes."""
+    from markupsafe import Markup
+
+    css, script = _ours("report.css"), _ours("report.js")
+    policy = (
+        f"default-src 'none'; style-src '{csp_hash(css)}'; script-src '{csp_hash(script)}'; "
+        "base-uri 'none'; form-action 'none'"
+    )
+    # Markup marks what is ours (style, script) and JSON that cannot leave its element; all else is escaped.
+    return _template().render(
+        view(report),
+        policy=policy,
+        css=Markup(css),  # noqa: S704
+        script=Markup(script),  # noqa: S704
+        cases=Markup(cases_json(report)),  # noqa: S704
+    )
+
+
+def csp_hash(text: str) -> str:
+    """`sha256-…` as a Content-Security-Policy names an inline style or script."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def cases_json(report: Report) -> str:
+    """Answers side by side, for the page's script; without `<`, `>` and `&`, so it cannot end its element."""
+    arms = [arm["name"] for arm in report["arms"]]
+    data = {
+        "arms": [clean(name) for name in arms],
+        "base": _index(arms, report["base_arm"]),
+        "candidate": _index(arms, report["candidate_arm"]),
+        "cases": [_case(case, arms) for case in report["cases"]],
+    }
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _case(case: Mapping[str, Any], arms: Sequence[str]) -> list[Any]:
+    return [
+        clean(case["case_id"]),
+        [[clean(dimension), clean(name)] for dimension, name in case["buckets"].items()],
+        _answer(case["expected"]),
+        [_answer(case["outputs"].get(arm)) for arm in arms],
+        [case["scores"].get(arm) for arm in arms],
+    ]
+
+
+def _answer(text: str | None) -> str | None:
+    return None if text is None else visible(text, ANSWER_LIMIT)
+
+
+def _index(arms: Sequence[str], name: str | None) -> int:
+    return arms.index(name) if name in arms else -1
+
+
+def view(report: Report) -> dict[str, Any]:
+    """What the template shows: every number already in words, no text escaped yet."""
+    comparison, training = report["comparison"], report["training"]
+    opening, _, why = headline(report).partition(": ")
+    buckets = _by_dimension(comparison)
+    shown: dict[str, Any] = {
+        "alias": report["alias"],
+        "verdict": report["verdict"],
+        "opening": opening,
+        "why": why,
+        "figures": _figures(report),
+        "parts": part_rows(report),
+        "findings": report["findings"][:MOST_FINDINGS],
+        "more_findings": numbers.count(max(0, len(report["findings"]) - MOST_FINDINGS)),
+        "steps": next_steps(report),
+        "arms": arm_rows(report),
+        "metric": primary_metric(report) or "score",
+        "forest": forest(comparison, buckets) if comparison else None,
+        "buckets": [bucket_row(b) for b in buckets],
+        "safety": safety_sentence(report),
+        "unsafe": _unsafe(comparison),
+        "blind_spots": comparison["blind_spots"] if comparison else [],
+        "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
+        "curve": curve(training["losses"], training["validation_loss"]) if training else None,
+        "losses": _losses(training),
+        "data": data_facts(report),
+        "cost": cost_facts(report),
+        "lineage": lineage_facts(report),
+        "ruler": ruler_sentence(report),
+        "states": STATES,
+    }
+    shown["sections"] = [(anchor, title) for anchor, title, there in _sections(shown) if there]
+    return shown
+
+
+def _sections(shown: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
+    return [
+        ("parts", "Verdict by part", shown["parts"]),
+        ("next", "What to do next", shown["findings"] or shown["steps"]),
+        ("arms", "Arms", len(shown["arms"]) > 1),
+        ("buckets", "Buckets", shown["buckets"]),
+        ("safety", "Safety", shown["safety"]),
+        ("blind-spots", "Blind spots", shown["blind_spots"]),
+        ("cases", "Cases", shown["has_cases"]),
+        ("training", "Data and training", shown["data"]),
+        ("cost", "Latency and cost", shown["cost"]),
+        ("lineage", "Lineage", True),
+    ]
+
+
+def _figures(report: Report) -> list[tuple[str, str, str]]:
+    figures = []
+    if comparison := report["comparison"]:
+        lift, safety = comparison["lift"], comparison["safety"]
+        sides = [numbers.percent(comparison[side]["mean"]) for side in ("base", "candidate")]
+        cases = numbers.plural(lift["n"], "case")
+        figures.append((f"{lift['metric']}, base → candidate", " → ".join(sides), f"over {cases}"))
+        between = numbers.interval(lift["low"], lift["high"])
+        figures.append(
+            ("Lift", f"{numbers.points(lift['mean'])} points", between and f"95% bounds {between}")
+        )
+        if safety and safety["cases"]:
+            newly = numbers.count(len(safety["newly_unsafe"]))
+            figures.append(("Newly unsafe", newly, f"of {numbers.plural(safety['cases'], 'safety case')}"))
+    if report["estimate"]:
+        training = report["training"]
+        took = "not started" if training is None else numbers.seconds(training["seconds"])
+        if training is not None and training["reused"]:
+            took += ", reused"
+        figures.append(("Training", numbers.usd(report["estimate"]["usd"]), took))
+    return figures
+
+
+def _by_dimension(comparison: Mapping[str, Any] | None) -> list[Mapping[str, Any]]:
+    if comparison is None:
+        return []
+    order = list(dict.fromkeys(b["dimension"] for b in comparison["buckets"]))
+    worst_first = buckets_worst_first(comparison)
+    return sorted(worst_first, key=lambda b: order.index(b["dimension"]))[:MOST_BUCKETS]
+
+
+def _unsafe(comparison: Mapping[str, Any] | None) -> list[dict[str, str]]:
+    safety = comparison and comparison["safety"]
+    return [
+        {
+            "case": case["case_id"],
+            "base": f"{case['base_unsafe']} of {case['base_runs']}",
+            "candidate": f"{case['candidate_unsafe']} of {case['candidate_runs']}",
+            "p": numbers.p_value(case["p"]),
+            "state": case["state"],
+        }
+        for case in (safety["newly_unsafe"] if safety else [])
+    ]
+
+
+def _losses(training: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    # As many rows as the plot above has at most: a table to read, not a dump.
+    losses = training["losses"] if training else []
+    every = max(1, -(-len(losses) // MOST_ROWS))
+    return [(numbers.count(point["step"]), numbers.loss(point["loss"])) for point in losses[::every]]
+
+
+@cache
+def _ours(name: str) -> str:
+    return (TEMPLATES / name).read_text("utf-8").strip()
+
+
+@cache
+def _template() -> Template:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        finalize=_finalize,
+    )
+    return environment.get_template("report.html.j2")
+
+
+def _finalize(value: Any) -> Any:
+    # Plain text only: what carries __html__ is ours and stays as it is.
+    return clean(value, TEXT_LIMIT) if isinstance(value, str) and not hasattr(value, "__html__") else value

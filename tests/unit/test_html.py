@@ -1,0 +1,249 @@
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import report_examples as examples
+from liftgate.report.charts import curve, forest
+from liftgate.report.html import cases_json, csp_hash, render_html
+
+HOSTILE = [
+    "</script><script>alert(1)</script>",
+    "</style></title></textarea></noscript><img src=https://evil.example/x onerror=alert(1)>",
+    '" onload="alert(1)" x="',
+    "' autofocus onfocus=alert(1) '",
+    "<!--<script>",
+    "]]><svg onload=alert(1)>",
+    "{{ 7 * 7 }}{% raw %}",
+    "javascript:alert(1)",
+    "\u202eevil\u2066\x00\x1b[31m\ud800\u2028",
+    "&lt;b&gt; &#60;i&#62;",
+]
+
+
+class Page(HTMLParser):
+    """The elements of a page as a browser would see them, and the text in scripts and styles."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.raw: dict[str, list[str]] = {"script": [], "style": []}
+        self.words: list[str] = []
+        self._within = ""
+        self.feed(html)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._within = tag if tag in self.raw else ""
+
+    def handle_endtag(self, tag: str) -> None:
+        self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._within:
+            self.raw[self._within].append(data)
+        else:
+            self.words.append(data)
+
+    @property
+    def shape(self) -> list[tuple[str, list[str]]]:
+        return [(tag, sorted(attributes)) for tag, attributes in self.elements]
+
+    def attribute(self, name: str) -> list[str]:
+        return [value for _, attributes in self.elements if (value := attributes.get(name)) is not None]
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+@pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
+def test_a_page_needs_nothing_from_anywhere_else(name: str) -> None:
+    page = Page(render_html(examples.EXAMPLES[name]()))
+    assert all(link.startswith("#") for link in page.attribute("href"))
+    assert not {"src", "srcset", "action", "style", "data", "poster"} & {
+        a for _, all_ in page.shape for a in all_
+    }
+    assert not {tag for tag, _ in page.shape} & {
+        "link",
+        "img",
+        "iframe",
+        "object",
+        "embed",
+        "base",
+        "image",
+        "use",
+    }
+    assert not re.search(r"@import|url\(|@font-face", page.raw["style"][0])
+    assert not re.search(
+        r"fetch|XMLHttpRequest|import\(|innerHTML|eval|document\.write", page.raw["script"][-1]
+    )
+
+
+@pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
+def test_the_content_policy_allows_our_style_and_script_and_nothing_else(name: str) -> None:
+    page = Page(render_html(examples.EXAMPLES[name]()))
+    policies = [a["content"] for tag, a in page.elements if a.get("http-equiv") == "Content-Security-Policy"]
+    style, script = csp_hash(page.raw["style"][0]), csp_hash(page.raw["script"][-1])
+    assert policies == [
+        f"default-src 'none'; style-src '{style}'; script-src '{script}'; base-uri 'none'; form-action 'none'"
+    ]
+    tags = [tag for tag, _ in page.elements]
+    assert "http-equiv" in page.elements[tags.index("style") - 5][1], (
+        "the policy must stand before what it allows"
+    )
+    assert not [a for _, attributes in page.elements for a in attributes if a.startswith("on")]
+
+
+@pytest.mark.parametrize("name", ["block-by-safety", "errors", "bad-data"])
+@pytest.mark.parametrize("text", HOSTILE)
+def test_hostile_text_is_text(name: str, text: str) -> None:
+    report = examples.EXAMPLES[name]()
+    page = Page(render_html(examples.with_text(report, text)))
+    harmless = Page(render_html(examples.with_text(report, "word")))
+    assert page.shape == harmless.shape
+    assert page.raw["style"] == harmless.raw["style"]
+    assert page.raw["script"][-1] == harmless.raw["script"][-1]
+    assert not re.search("[\u202a-\u202e\u2066-\u2069\x00\x1b]", page.text)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.text(st.sampled_from("<>/!-\"'&;=sScript{}%\\\u2028\ud800\u202e \n"), min_size=1, max_size=40))
+def test_any_text_is_text(text: str) -> None:
+    page = Page(render_html(examples.with_text(examples.blocked_by_safety(), f"x{text}")))
+    assert page.shape == WITH_A_WORD
+
+
+WITH_A_WORD = Page(render_html(examples.with_text(examples.blocked_by_safety(), "word"))).shape
+
+
+@given(st.recursive(st.text(st.characters(exclude_categories=[])), lambda inner: st.lists(inner, max_size=3)))
+def test_the_cases_cannot_end_the_element_they_stand_in(text: Any) -> None:
+    report = examples.insufficient()
+    for case in report["cases"]:
+        case["outputs"]["candidate"] = str(text)
+    assert not re.search("[<>&]|[^\x20-\x7e]", cases_json(report))
+
+
+def test_the_cases_arrive_as_they_are() -> None:
+    report = examples.passing()
+    answer = 'a "quoted"\n</script> & naïve 日本語'
+    report["cases"][0]["outputs"]["candidate"] = answer
+    report["cases"][1].update(expected=None)
+    report["cases"][1]["scores"]["candidate"] = None
+    data = json.loads(cases_json(report))
+    assert (data["arms"], data["base"], data["candidate"]) == (["prompt-v1", "prompt-v2", "candidate"], 0, 2)
+    assert data["cases"][0] == [
+        "golden-001",
+        [["intent", "account_access"], ["locale", "en"], ["risk", "standard"]],
+        '{"intent": "account_access", "priority": "normal"}',
+        ['{"intent": "account_access", "priority": "normal"}', None, answer],
+        [1.0, None, 1.0],
+    ]
+    assert data["cases"][1][2] is None
+    assert data["cases"][1][4][2] is None
+    assert len(data["cases"]) == 240
+
+
+def test_a_long_answer_is_cut() -> None:
+    report = examples.passing()
+    report["cases"][0]["outputs"]["candidate"] = "x" * 10_000_000
+    assert len(render_html(report)) < 200_000
+
+
+@pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
+def test_the_same_report_gives_the_same_bytes(name: str) -> None:
+    make = examples.EXAMPLES[name]
+    assert render_html(make()) == render_html(make())
+
+
+def test_the_verdict_is_told_in_words_and_not_by_colour_alone() -> None:
+    for make in examples.EXAMPLES.values():
+        report = make()
+        page = Page(render_html(report))
+        opening = {"pass": "Pass, ", "block": "Blocked, do not merge"}.get(
+            report["verdict"], "Insufficient evidence"
+        )
+        assert opening in page.text
+        assert ("header", {"class": f"band {report['verdict']}"}) in page.elements
+
+
+def test_every_part_every_bucket_and_every_arm_is_on_the_page() -> None:
+    report = examples.blocked_by_bucket()
+    text = Page(render_html(report)).text
+    for bucket in report["comparison"]["buckets"]:
+        assert f"{bucket['dimension']}={bucket['name']}" in text
+    for arm in report["arms"]:
+        assert arm["name"] in text
+    assert "Bucket intent=refund" not in text
+    assert "bucket intent=refund drops 32.5 points on 40 cases" in text
+    assert report["lineage"]["golden_sha256"] in text
+
+
+def test_a_page_without_a_comparison_has_no_empty_sections() -> None:
+    page = Page(render_html(examples.nothing_to_gate()))
+    assert page.attribute("href") == ["#main", "#lineage"]
+    assert [tag for tag, _ in page.elements].count("section") == 1
+    assert "svg" not in [tag for tag, _ in page.elements]
+
+
+def test_every_link_leads_somewhere_and_every_drawing_has_a_title_and_a_description() -> None:
+    page = Page(render_html(examples.passing()))
+    ids = page.attribute("id")
+    assert len(ids) == len(set(ids))
+    assert {link[1:] for link in page.attribute("href")} <= set(ids)
+    labels = [a["aria-labelledby"] for tag, a in page.elements if tag == "svg" and a.get("role") == "img"]
+    assert labels == ["forest-title forest-desc", "curve-title curve-desc"]
+    assert {each for label in page.attribute("aria-labelledby") for each in label.split()} <= set(ids)
+
+
+def test_the_forest_puts_zero_and_all_intervals_on_one_scale() -> None:
+    made = examples.blocked_by_bucket()["comparison"]
+    plot = forest(made, made["buckets"])
+    assert plot is not None
+    assert [tick.label for tick in plot.ticks] == ["−60", "−40", "−20", "0", "+20", "+40", "+60"]
+    assert plot.zero == "50"
+    assert (plot.ticks[0].at, plot.ticks[-1].at) == ("2", "98")
+    assert plot.rows[0].name == "all 320 cases"
+    assert plot.rows[0].overall
+    for row in plot.rows:
+        assert 2 <= float(row.low) <= float(row.at) <= float(row.high) <= 98
+
+
+@pytest.mark.parametrize("change", [0.0, 0.004, -0.004, 1.0, -1.0])
+def test_a_forest_of_one_has_a_scale_too(change: float) -> None:
+    made = examples.passing()["comparison"]
+    made["lift"].update(mean=change, low=change, high=change)
+    plot = forest(made, [])
+    assert plot is not None
+    assert len(plot.ticks) >= 2
+    assert 2 <= float(plot.rows[0].at) <= 98
+
+
+def test_without_an_interval_there_is_no_forest() -> None:
+    made = examples.passing()["comparison"]
+    made["lift"].update(mean=None, low=None, high=None)
+    assert forest(made, []) is None
+
+
+def test_the_loss_curve_spans_its_square_and_needs_two_points() -> None:
+    drawn = curve([{"step": 10, "loss": 2.0}, {"step": 20, "loss": 1.0}, {"step": 30, "loss": 0.5}], 0.25)
+    assert drawn is not None
+    assert drawn.points == "0,0 500,500 1000,750"
+    assert [(tick.at, tick.label) for tick in drawn.ticks] == [
+        ("1000", "0"),
+        ("750", "0.5"),
+        ("500", "1"),
+        ("250", "1.5"),
+        ("0", "2"),
+    ]
+    assert drawn.validation is not None
+    assert drawn.validation.at == "875"
+    assert drawn.description == "Training loss fell from 2.000 at step 10 to 0.500 at step 30."
+    assert curve([{"step": 10, "loss": 2.0}], None) is None
+    assert curve([{"step": 1, "loss": 0.0}, {"step": 1, "loss": 0.0}], None) is not None
