@@ -226,3 +226,8 @@ def test_a_broken_folder_is_one_clear_error(
 def test_a_folder_that_is_not_there_says_which_command_writes_it(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="liftgate evaluate"):
         read_run(tmp_path / "nowhere")
+
+
+def test_a_run_file_may_hold_any_further_key(tmp_path: Path) -> None:
+    write_run(tmp_path, EvalRun.from_rows([WHOLE], model="m", path="p", rows=3, cls="c"))
+    assert read_run(tmp_path).meta["rows"] == 3

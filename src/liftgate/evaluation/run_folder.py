@@ -36,7 +36,7 @@ def read_run(folder: Path) -> EvalRun:
             f"{path} is not the file that {RUN} describes: sha256 {found[:12]}, expected {written[:12]}",
             hint=_AGAIN,
         )
-    return EvalRun.from_rows(_rows(data, str(path)), path=str(path), **described)
+    return EvalRun.from_file(_rows(data, str(path)), described, path=str(path))
 
 
 def write_run(folder: Path, run: EvalRun) -> None:

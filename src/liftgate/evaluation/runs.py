@@ -114,13 +114,18 @@ class EvalRun:
     rows: Sequence[Mapping[str, Any]] = field(repr=False)
 
     @classmethod
-    def from_rows(
-        cls, rows: Iterable[Mapping[str, Any] | Result], *, path: str = "results", **meta: Any
-    ) -> EvalRun:
+    def from_rows(cls, rows: Iterable[Mapping[str, Any] | Result], /, **meta: Any) -> EvalRun:
         """Build from rows in the form of results.jsonl and keywords in the form of run.json.
 
-        Raises one `InputError` that names every unusable row as `path:number`.
+        Raises one `InputError` that names every unusable row by its number.
         """
+        return cls.from_file(rows, meta, path="results")
+
+    @classmethod
+    def from_file(
+        cls, rows: Iterable[Mapping[str, Any] | Result], meta: Mapping[str, Any], *, path: str
+    ) -> EvalRun:
+        """The same for rows read from the lines of `path`, which stands in every error."""
         described = _described(meta)
         given: list[Any] = [row.to_dict() if isinstance(row, Result) else row for row in rows]
         try:

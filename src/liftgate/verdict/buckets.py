@@ -29,6 +29,7 @@ from liftgate.verdict.parts import (
     p_value,
     plain_points,
     points,
+    shown,
     signed,
 )
 
@@ -152,8 +153,8 @@ def _state(each: _Slice, low: float, policy: Policy, level: Fraction, k: int) ->
     if drops and stats.worse_proven(each.flips.fixes, each.flips.regressions, level / k):
         return "fail"
     if each.evidence == "noninferior":
-        shown = low > -policy.bucket_max_drop and not few_clusters(each.clusters)
-        return "ok" if shown else "unclear"
+        proven = low > -policy.bucket_max_drop and not few_clusters(each.clusters)
+        return "ok" if proven else "unclear"
     small = (
         not _drops_by_more(each.pessimistic, policy.bucket_max_drop)
         or -each.pessimistic.total < 2 - _ROUNDING
@@ -170,7 +171,7 @@ def _drops_by_more(reading: Reading, limit: float) -> bool:
 
 def _told(each: _Slice, state: State, low: float, policy: Policy, k: int) -> str:
     worst = each.pessimistic
-    label = f"bucket {each.dimension}={each.name}"
+    label = f"bucket {shown(each.dimension)}={shown(each.name)}"
     net = -worst.total
     lost = f"{count(round(net, 1), 'net regression')} of {worst.n:,}"
     p = stats.mcnemar_worse(each.flips.fixes, each.flips.regressions)
@@ -238,6 +239,6 @@ def blind_buckets(buckets: Sequence[BucketResult], policy: Policy) -> Iterator[s
             small.sort(key=lambda bucket: (bucket.n, bucket.name))
             names = listed([f"{bucket.name} ({bucket.n})" for bucket in small])
             yield (
-                f"{dimension}: {count(len(small), 'bucket has', 'buckets have')} fewer than "
+                f"{shown(dimension)}: {count(len(small), 'bucket has', 'buckets have')} fewer than "
                 f"{policy.min_bucket_cases} cases, so a drop there can go unseen: {names}"
             )

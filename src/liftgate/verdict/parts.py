@@ -95,4 +95,10 @@ def confidence(alpha: float) -> str:
 def listed(names: Sequence[str], limit: int = 5) -> str:
     """The first few names, and how many more there are."""
     more = len(names) - limit
-    return ", ".join(names[:limit]) + (f" and {more:,} more" if more > 0 else "")
+    return ", ".join(shown(name) for name in names[:limit]) + (f" and {more:,} more" if more > 0 else "")
+
+
+def shown(name: str) -> str:
+    """A name from somebody's file on one line, whatever it holds, and not endlessly long."""
+    name = name if len(name) <= 80 else f"{name[:79]}…"
+    return name if name.isprintable() else repr(name)
