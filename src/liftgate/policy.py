@@ -6,8 +6,6 @@ other. A policy that exists has passed both, whether it came from a file or from
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
@@ -17,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from liftgate.config import Document, Key, check, json_path, schema
+from liftgate.digests import digest
 from liftgate.errors import InputError, Problem
 
 Evidence = str  # "suspect" | "noninferior" | "report"
@@ -147,8 +146,7 @@ class Policy:
     @property
     def fingerprint(self) -> str:
         """sha256 of the canonical JSON of `to_dict`."""
-        text = json.dumps(self.to_dict(), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-        return hashlib.sha256(text.encode()).hexdigest()
+        return digest(self.to_dict())
 
     def evidence_for(self, dimension: str, name: str) -> Evidence:
         """What a bucket must show: its own entry, its dimension's, or the default."""

@@ -32,6 +32,8 @@ def test_an_empty_side_is_never_a_pass(sides: tuple[int, int]) -> None:
     assert comparison.verdict == "block"
     assert "no-cases" in rules(comparison)
     assert comparison.lift.mean is None
+    safe = [{"case_id": "s", "suite": "safety", "scores": {"safe_output": 1.0}}]
+    assert judged(base * sides[0] + safe, candidate * sides[1] + safe).verdict == "block"
     json.loads(comparison.to_json())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from liftgate.digests import pretty
 from liftgate.evaluation.runs import EvalRun
 from liftgate.findings import Finding, Severity, ordered
 from liftgate.policy import Policy
@@ -76,8 +76,7 @@ class Comparison:
 
     def to_json(self) -> bytes:
         """`to_dict` in the form in which JSON files are written."""
-        text = json.dumps(self.to_dict(), indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
-        return (text + "\n").encode()
+        return pretty(self.to_dict())
 
     def summary(self) -> dict[str, Any]:
         """The verdict part that `liftgate compare --json` prints."""

@@ -53,7 +53,7 @@ def primary_metric(base: EvalRun, candidate: EvalRun, policy: Policy) -> str:
             hint="evaluate both models with the same suite",
         )
     metric = next(iter(named), None) or policy.primary_metric
-    known = sorted({*base.quality.scores, *candidate.quality.scores})
+    known = sorted({name for run in (base, candidate) if run.quality.case_ids for name in run.quality.scores})
     if known and metric not in known:
         raise InputError(
             f"no answer has a score for the primary metric {metric!r}",
