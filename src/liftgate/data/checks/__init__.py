@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from liftgate.data.checks import duplicates, format, labels, leakage, provenance  # noqa: A004
+from liftgate.data.checks import duplicates, format, labels, leakage, privacy, provenance, secrets  # noqa: A004
 from liftgate.data.checks.context import Context
 from liftgate.findings import Finding, ordered
 
@@ -30,6 +30,8 @@ RULES: Final[dict[str, Rule]] = {
     "contradictory-label": labels.contradictory_label,
     "too-few-rows": labels.too_few_rows,
     "small-class": labels.small_class,
+    "pii": privacy.pii,
+    "secret": secrets.secret,
     "golden-leak": leakage.golden_leak,
     "golden-near-leak": leakage.golden_near_leak,
     "golden-entity-swap": leakage.golden_entity_swap,

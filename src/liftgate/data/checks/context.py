@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 from liftgate.data.card import Card
 from liftgate.data.dataset import Dataset, Message, Row, text_of
@@ -60,10 +61,10 @@ class Context:
         """Fingerprint of the normalised prompt of every row."""
         return [normal_print(prompt) for prompt in self.prompts]
 
-    @cached_property
+    @property
     def near_texts(self) -> Sequence[bytes]:
         """The prompt of every row in the form that near-duplicates are judged by."""
-        return [unmasked_bytes(prompt) for prompt in self.prompts]
+        return _NearTexts(self.prompts)
 
     @cached_property
     def near_repeats(self) -> Sequence[tuple[int, int]]:
@@ -72,7 +73,9 @@ class Context:
         for index, print_ in enumerate(self.prompt_prints):
             earliest.setdefault(print_, index)
         first = list(earliest.values())
-        return [(first[a], first[b]) for a, b in near_pairs([self.near_texts[index] for index in first])]
+        return [
+            (first[a], first[b]) for a, b in near_pairs(_NearTexts([self.prompts[index] for index in first]))
+        ]
 
     @cached_property
     def repeated_questions(self) -> Sequence[Sequence[int]]:
@@ -122,6 +125,24 @@ class Context:
     def name_of(cases: Cases, case: Case) -> str:
         """How a finding names a case: its id when that is a plain word, and its place."""
         return f"{shown(case.id, '')} ({cases.path}:{case.line})".lstrip()
+
+
+class _NearTexts(Sequence[bytes]):
+    """Prompts in their near form, made when asked for: a second copy of the dataset's text is too much."""
+
+    def __init__(self, prompts: Sequence[str]) -> None:
+        self.prompts = prompts
+
+    def __len__(self) -> int:
+        return len(self.prompts)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return _NearTexts(self.prompts[index])
+        return unmasked_bytes(self.prompts[index])
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(unmasked_bytes, self.prompts)
 
 
 def _frame(row: Row, frames: dict[str, bytes]) -> bytes:

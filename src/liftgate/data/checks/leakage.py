@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from liftgate.data.checks.context import Context
 from liftgate.data.near import THRESHOLD, WORDS, overlaps, similarity
@@ -60,24 +61,36 @@ def golden_entity_swap(context: Context) -> Iterator[Finding]:
 
 def _near_matches(context: Context) -> Iterator[tuple[int, int, str]]:
     """(row index, case index, how) once a row, the closest kind first; exact leaks are told elsewhere."""
-    texts = context.near_texts
     references = [unmasked_bytes(case.prompt) for _, case in context.asked_cases]
     told = {index for index, print_ in enumerate(context.prompt_prints) if print_ in context.golden_prints}
-    kinds = (
-        (WORDS, 0.5, "nearly the same prompt as"),
-        (8, 0.7, "holds most of the prompt of"),
-        (40, 0.0, "shares a run of 40 words or more with"),
-    )
-    for size, cover, how in kinds:
-        known = [text if len(text.split()) >= size else b"" for text in references]
-        for found in overlaps(texts, known, size, least_cover=cover):
-            if found.text in told:
-                continue
-            text, reference = texts[found.text], references[found.reference]
-            if size == WORDS and not _alike(text, reference):
-                continue
+    close = [
+        found
+        for found in overlaps(context.near_texts, references, WORDS, least_cover=0.5)
+        if found.text not in told
+    ]
+    texts = {found.text: context.near_texts[found.text] for found in close}
+    for found in close:
+        if found.text not in told and _alike(texts[found.text], references[found.reference]):
             told.add(found.text)
-            yield found.text, found.reference, how
+            yield found.text, found.reference, "nearly the same prompt as"
+    # Whoever holds most of a case's long runs holds half of its short ones, so these are few.
+    few = [index for index in texts if index not in told]
+    for found in overlaps([texts[i] for i in few], _at_least(8, references), 8, least_cover=0.7):
+        if few[found.text] not in told:
+            told.add(few[found.text])
+            yield few[found.text], found.reference, "holds most of the prompt of"
+    for found in overlaps(context.near_texts, _at_least(_LONG_RUN, references), _LONG_RUN, least_cover=0):
+        if found.text not in told:
+            told.add(found.text)
+            yield found.text, found.reference, f"shares a run of {_LONG_RUN} words or more with"
+
+
+_LONG_RUN: Final = 40
+
+
+def _at_least(words: int, references: Sequence[bytes]) -> list[bytes]:
+    """The references long enough for runs of that many words; the others blank, so that numbers stay."""
+    return [text if text.count(b" ") >= words - 1 else b"" for text in references]
 
 
 def _alike(text: bytes, reference: bytes) -> bool:

@@ -1,0 +1,68 @@
+"""Where in a dataset's rows a pattern matches, in linear time whatever the pattern and the text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+import orjson
+
+from liftgate.data.dataset import Row
+
+_BATCH_BYTES: Final = 1 << 18
+_BEFORE: Final = 40
+
+
+class Match(NamedTuple):
+    """A stretch of a row's text: what matched, and up to forty bytes in front of it."""
+
+    row: Row
+    text: str
+    before: str
+
+
+def matches(rows: Iterable[Row], pattern: str) -> Iterator[Match]:
+    """Every match in any text of any row: messages, tool calls, metadata.
+
+    Rows are searched as JSON, many at a time, because one call of the engine costs more than a row.
+    """
+    expression = _compiled(pattern)
+    for batch, text, ends in _batches(rows):
+        at = 0
+        for found in expression.finditer(text):
+            start, end = found.span()
+            while ends[at] <= start:
+                at += 1
+            before = text[max(start - _BEFORE, ends[at - 1] if at else 0) : start]
+            yield Match(
+                batch[at], text[start:end].decode("utf-8", "replace"), before.decode("utf-8", "replace")
+            )
+
+
+@cache
+def _compiled(pattern: str) -> Any:
+    import re2
+
+    options = re2.Options()
+    options.max_mem = 64 << 20
+    return re2.compile(pattern.encode(), options)
+
+
+def _batches(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bytes, list[int]]]:
+    batch: list[Row] = []
+    texts: list[bytes] = []
+    ends: list[int] = []
+    size = 0
+    for row in rows:
+        # An escaped line end must not glue its letter to the word that follows it.
+        text = orjson.dumps(row.data, option=orjson.OPT_APPEND_NEWLINE).replace(b"\\n", b"  ")
+        size += len(text)
+        batch.append(row)
+        texts.append(text)
+        ends.append(size)
+        if size >= _BATCH_BYTES:
+            yield batch, b"".join(texts), ends
+            batch, texts, ends, size = [], [], [], 0
+    if batch:
+        yield batch, b"".join(texts), ends
