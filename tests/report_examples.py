@@ -310,7 +310,6 @@ def report(cases: list[Answered], made: dict[str, Any]) -> Report:
             "losses": losses(),
             "validation_loss": 0.0934,
             "trainable_parameters": 1_843_200,
-            "reused": False,
         },
         "arms": [
             arm("prompt-v1", None, t["base"], p95_ms=1180.0, usd_per_1k="0.0312"),

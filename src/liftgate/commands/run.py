@@ -57,7 +57,7 @@ def judge(
     import datetime
 
     from liftgate.commands.gate import write_report
-    from liftgate.pipeline import Flow
+    from liftgate.commands.flow import Flow
     from liftgate.report.summary import render_summary
     from liftgate.verdict.gate import exit_code
 

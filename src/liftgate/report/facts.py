@@ -29,7 +29,7 @@ def cost_facts(report: Report) -> Facts:
         facts.append(("approval", approved))
     if training := report["training"]:
         took = numbers.seconds(training["seconds"])
-        facts.append(("training, actual time", f"reused, took {took} once" if training["reused"] else took))
+        facts.append(("training, actual time", took))
     return facts
 
 

@@ -158,8 +158,6 @@ def _figures(report: Report) -> list[tuple[str, str, str]]:
     if report["estimate"]:
         training = report["training"]
         took = "not started" if training is None else numbers.seconds(training["seconds"])
-        if training is not None and training["reused"]:
-            took += ", reused"
         figures.append(("Training", numbers.usd(report["estimate"]["usd"]), took))
     return figures
 

@@ -16,7 +16,7 @@ from liftgate.errors import InputError, MissingExtra, ProviderError
 from liftgate.evaluation.completion import Completion, Outcome, Request
 from liftgate.evaluation.endpoints import Settings
 from liftgate.training.adapters import RECORD, Adapter, read_adapter
-from liftgate.training.base_model import Base, resolve_base
+from liftgate.training.base_model import Base, polite_threads, resolve_base
 from liftgate.training.rendering import Renderer, load_renderer
 
 BATCH_SIZE: Final = 32
@@ -251,6 +251,7 @@ def loaded(base: Base, say: Callable[[str], None] = lambda _: None) -> _Loaded:
     """The base in memory, loaded once a process; its files are hashed against their pins first."""
     if base.base_sha256 in _LOADED:
         return _LOADED[base.base_sha256]
+    polite_threads()
     try:
         import torch
         import transformers

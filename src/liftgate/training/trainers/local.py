@@ -19,7 +19,7 @@ from typing import Any, Final
 from liftgate.errors import InputError, MissingExtra, ProviderError, StillRunning
 from liftgate.progress import Progress
 from liftgate.training.adapters import PUBLISHED, Adapter, read_adapter, seal
-from liftgate.training.base_model import Base
+from liftgate.training.base_model import Base, polite_threads
 from liftgate.training.manifest import Manifest
 from liftgate.training.rendering import Renderer, TokenizedRow
 
@@ -104,12 +104,16 @@ def train(job: Job) -> Adapter:
 
 
 def _libraries() -> tuple[Any, Any, Any]:
+    polite_threads()
     try:
         import peft
         import torch
         import transformers
     except ImportError as error:
         raise MissingExtra("local", error.name or "torch") from None
+    # A repository of ours has a folder `datasets/`. On the import path Python takes it for the package of that
+    # name, and `Trainer` would look inside it; our rows are plain lists, which need no such package.
+    transformers.trainer.is_datasets_available = lambda: False
     return torch, transformers, peft
 
 
