@@ -20,6 +20,7 @@ from liftgate.errors import InputError, MissingExtra, ProviderError, StillRunnin
 from liftgate.progress import Progress
 from liftgate.training.adapters import PUBLISHED, Adapter, read_adapter, seal
 from liftgate.training.base_model import Base, polite_threads
+from liftgate.training.batching import LengthGroupedSampler
 from liftgate.training.manifest import Manifest
 from liftgate.training.rendering import Renderer, TokenizedRow
 
@@ -125,10 +126,9 @@ def _lora(job: Job, torch: Any, transformers: Any, peft: Any) -> tuple[Any, int]
     )
     model.config.use_cache = False
     layers = model.config.num_hidden_layers
-    chosen = {
-        "all": None,
-        "upper-half": list(range(layers // 2, layers)),
-    }.get(settings["layers"], settings["layers"])
+    named = {"all": None, "upper-half": list(range(layers // 2, layers))}
+    asked = settings["layers"]
+    chosen = named[asked] if isinstance(asked, str) else list(asked)
     config = peft.LoraConfig(
         r=settings["rank"],
         lora_alpha=settings["alpha"],
@@ -154,6 +154,10 @@ def _trainer(job: Job, model: Any, work: Path, watch: _Watch, torch: Any, transf
 
     class CompletionTrainer(transformers.Trainer):  # type: ignore[misc]
         """Computes logits only where a completion stands: the vocabulary is the widest matrix of a small model."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> Any:
+            lengths = [len(row.input_ids) for row in job.train]
+            return LengthGroupedSampler(lengths, settings["batch_size"], job.manifest.seed)
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
@@ -198,8 +202,6 @@ def _trainer(job: Job, model: Any, work: Path, watch: _Watch, torch: Any, transf
         warmup_steps=settings["warmup_steps"],
         weight_decay=settings["weight_decay"],
         seed=job.manifest.seed,
-        train_sampling_strategy="group_by_length",
-        length_column_name="length",
         logging_strategy="steps",
         logging_steps=1,
         save_strategy="steps",
@@ -222,18 +224,15 @@ def _trainer(job: Job, model: Any, work: Path, watch: _Watch, torch: Any, transf
 
 
 class _Rows:
-    """The rows as `Trainer` wants a dataset: length and items; `length` feeds the length-grouped sampler."""
+    """The rows as `Trainer` wants a dataset: length and items."""
 
     def __init__(self, rows: Sequence[TokenizedRow]) -> None:
         self._rows = rows
-        self.column_names = ["input_ids", "labels", "length"]
 
     def __len__(self) -> int:
         return len(self._rows)
 
     def __getitem__(self, key: Any) -> Any:
-        if key == "length":
-            return [len(row.input_ids) for row in self._rows]
         row = self._rows[key]
         return {"input_ids": row.input_ids, "labels": row.labels}
 
