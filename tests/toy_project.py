@@ -103,7 +103,8 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
         "version: 1\ndata: {min_rows: 5, min_rows_per_class: 2, validation_share: [0.05, 0.5]}\n"
     )
     (root / "evals" / "prices.yaml").write_text(
-        'version: 1\nprices:\n  - {provider: local, model: "*", usd_per_hour: "0", source: ours, checked_on: "2026-11-25"}\n'
+        'version: 1\nprices:\n  - {provider: local, model: "*", usd_per_hour: "0", source: ours, '
+        'checked_on: "2026-11-25"}\n'
     )
     (dataset / "card.yaml").write_text(
         "version: 1\nalias: toy\ntask: classification\ndescription: toy\nowner: us\nlicence: CC0-1.0\n"
@@ -123,11 +124,100 @@ def git(root: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-_WORDS = (
-    "amber basil cedar delta ember fjord garnet hazel indigo jasper kelp lotus maple nectar olive pearl quartz "
-    "raven sable topaz umber violet willow xenon yarrow zephyr anchor beacon candle drift eagle falcon glacier "
-    "harbor island jungle kernel lantern meadow north ocean prairie quiver ripple summit thunder uplift valley "
-    "winter yonder zenith arrow bridge castle dragon engine forest garden hammer iceberg jacket kitten ladder "
-    "mirror needle orchid pepper quilt rocket saddle temple urchin velvet walnut yellow zipper acorn bamboo cactus "
-    "dahlia eclipse fossil goblet hollow insect jigsaw knight locket magnet nutmeg onyx pillow quarry ribbon spiral"
-).split()
+_WORDS = [
+    "amber",
+    "basil",
+    "cedar",
+    "delta",
+    "ember",
+    "fjord",
+    "garnet",
+    "hazel",
+    "indigo",
+    "jasper",
+    "kelp",
+    "lotus",
+    "maple",
+    "nectar",
+    "olive",
+    "pearl",
+    "quartz",
+    "raven",
+    "sable",
+    "topaz",
+    "umber",
+    "violet",
+    "willow",
+    "xenon",
+    "yarrow",
+    "zephyr",
+    "anchor",
+    "beacon",
+    "candle",
+    "drift",
+    "eagle",
+    "falcon",
+    "glacier",
+    "harbor",
+    "island",
+    "jungle",
+    "kernel",
+    "lantern",
+    "meadow",
+    "north",
+    "ocean",
+    "prairie",
+    "quiver",
+    "ripple",
+    "summit",
+    "thunder",
+    "uplift",
+    "valley",
+    "winter",
+    "yonder",
+    "zenith",
+    "arrow",
+    "bridge",
+    "castle",
+    "dragon",
+    "engine",
+    "forest",
+    "garden",
+    "hammer",
+    "iceberg",
+    "jacket",
+    "kitten",
+    "ladder",
+    "mirror",
+    "needle",
+    "orchid",
+    "pepper",
+    "quilt",
+    "rocket",
+    "saddle",
+    "temple",
+    "urchin",
+    "velvet",
+    "walnut",
+    "yellow",
+    "zipper",
+    "acorn",
+    "bamboo",
+    "cactus",
+    "dahlia",
+    "eclipse",
+    "fossil",
+    "goblet",
+    "hollow",
+    "insect",
+    "jigsaw",
+    "knight",
+    "locket",
+    "magnet",
+    "nutmeg",
+    "onyx",
+    "pillow",
+    "quarry",
+    "ribbon",
+    "spiral",
+]

@@ -6,9 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from toy_project import git, make_project
 
 from liftgate.cli import main
+from toy_project import git, make_project
 
 
 def run(root: Path, *more: str) -> int:

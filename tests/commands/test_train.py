@@ -7,11 +7,11 @@ import signal
 from pathlib import Path
 
 import pytest
-from toy_project import make_project
 
 from liftgate.cli import main
 from liftgate.progress import Progress
 from liftgate.training.adapters import read_adapter
+from toy_project import make_project
 
 
 def train(root: Path, store: Path) -> int:
@@ -62,7 +62,9 @@ def test_the_loss_falls_and_the_folder_holds_no_pickle(undisturbed: Path) -> Non
     assert not (undisturbed / "work").exists() or not list((undisturbed / "work").iterdir())
 
 
-def test_training_again_finds_the_adapter(project: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_training_again_finds_the_adapter(
+    project: Path, undisturbed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert train(project, undisturbed) == 0
     assert "already trained" in capsys.readouterr().err
 
@@ -163,5 +165,9 @@ def test_a_full_disk_is_one_clear_error_and_nothing_half_written(
     err = capsys.readouterr().err
     assert "No space left on device" in err
     assert "liftgate train --alias toy" in err
-    assert not list((tmp_path / "store" / "adapters").glob("*")) if (tmp_path / "store" / "adapters").exists() else True
+    assert (
+        not list((tmp_path / "store" / "adapters").glob("*"))
+        if (tmp_path / "store" / "adapters").exists()
+        else True
+    )
     assert train(root, tmp_path / "store") == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from liftgate.commands import validate
+from liftgate.data.targets import TARGETS
 from liftgate.errors import InputError
 
 SHARED = Path(__file__).parents[3] / "shared/data"
@@ -166,3 +167,14 @@ def test_validating_imports_no_sdk() -> None:
         [sys.executable, "-c", script, str(example)], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_target_brings_its_limits_and_is_checked(tmp_path: Path) -> None:
+    file = write(tmp_path / "rows.jsonl", row("Where is it"), row("I was charged twice"))
+    report = validate.validate_files(file, target="openai")
+    assert [(f["rule"], f["severity"], f["message"]) for f in report["findings"]] == [
+        ("too-few-rows", "error", "2 usable rows; the policy asks for at least 10")
+    ]
+    with pytest.raises(InputError, match="not a target"):
+        validate.validate_files(file, target="elsewhere")
+    assert set(validate.TARGETS) == set(TARGETS)

@@ -14,15 +14,18 @@ EXAMPLES = Path(__file__).parents[1] / "examples"
 SECRET = "the heron sleeps on the third bollard"
 
 
-def findings_in(folder: Path, rule: str) -> list[dict[str, object]]:
+def findings_in(folder: Path, rule: str, work: Path) -> list[dict[str, object]]:
     file = next(iter(sorted(folder.glob("*train.jsonl"))))
     golden, card = folder / "golden.jsonl", folder / "card.yaml"
-    options = folder / "options.json"
+    options = json.loads((folder / "options.json").read_text()) if (folder / "options.json").exists() else {}
+    if times := options.pop("repeat", None):
+        file = work / file.name
+        file.write_bytes((folder / file.name).read_bytes() * times)
     report = validate_files(
         file,
         golden=[golden] if golden.exists() else [],
         card=card if card.exists() else None,
-        **(json.loads(options.read_text()) if options.exists() else {}),
+        **options,
     )
     return [finding for finding in report["findings"] if finding["rule"] == rule]
 
@@ -37,17 +40,17 @@ def flagged_lines(folder: Path) -> list[int]:
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_finds_its_flagged_example(rule: str) -> None:
+def test_a_rule_finds_its_flagged_example(rule: str, tmp_path: Path) -> None:
     folder = EXAMPLES / rule / "flagged"
-    found = findings_in(folder, rule)
+    found = findings_in(folder, rule, tmp_path)
     assert found
     if expected := flagged_lines(folder):
         assert sorted({finding["line"] for finding in found}, key=str) == sorted(expected, key=str)
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_rule_leaves_its_clean_example_alone(rule: str) -> None:
-    assert findings_in(EXAMPLES / rule / "clean", rule) == []
+def test_a_rule_leaves_its_clean_example_alone(rule: str, tmp_path: Path) -> None:
+    assert findings_in(EXAMPLES / rule / "clean", rule, tmp_path) == []
 
 
 @pytest.mark.parametrize("rule", RULES)
