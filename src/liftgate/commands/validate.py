@@ -77,6 +77,7 @@ def validate_files(
     from liftgate.policy import Policy
     from liftgate.tokens import DEFAULT_ENCODING, checked_encoding
 
+    profile = _target(target)
     thresholds = Policy.from_document(_policy_document(policy)) if policy else Policy()
     with _paused_collector():
         context = Context(
@@ -87,8 +88,8 @@ def validate_files(
             card=read_card(read_bytes(card, "dataset card"), str(card)) if card else None,
             sibling=_sibling(file),
             thresholds=thresholds.data,
-            encoding=checked_encoding(encoding) if encoding else DEFAULT_ENCODING,
-            target=target,
+            encoding=checked_encoding(encoding or (profile.encoding if profile else DEFAULT_ENCODING)),
+            target=profile,
         )
         return validate(context, thresholds.rules)
 
@@ -146,6 +147,15 @@ def _policy_document(path: Path) -> Any:
     from liftgate.files import read_bytes
 
     return load(read_bytes(path, "policy"), str(path), "policy")
+
+
+def _target(name: str | None) -> Any:
+    from liftgate.data.targets import TARGETS as PROFILES
+    from liftgate.errors import InputError
+
+    if name is None or name in PROFILES:
+        return PROFILES[name] if name else None
+    raise InputError(f"{name!r} is not a target here", hint=f"one of {', '.join(PROFILES)}")
 
 
 def _suite(path: Path) -> Any:

@@ -55,14 +55,18 @@ def _batches(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bytes, list[int]]
     ends: list[int] = []
     size = 0
     for row in rows:
-        # An escaped line end must not glue its letter to the word that follows it.
-        text = orjson.dumps(row.data, option=orjson.OPT_APPEND_NEWLINE).replace(b"\\n", b"  ")
+        text = orjson.dumps(row.data, option=orjson.OPT_APPEND_NEWLINE)
         size += len(text)
         batch.append(row)
         texts.append(text)
         ends.append(size)
         if size >= _BATCH_BYTES:
-            yield batch, b"".join(texts), ends
+            yield batch, _joined(texts), ends
             batch, texts, ends, size = [], [], [], 0
     if batch:
-        yield batch, b"".join(texts), ends
+        yield batch, _joined(texts), ends
+
+
+def _joined(texts: list[bytes]) -> bytes:
+    # An escaped line end must not glue its letter to the word that follows it; the length stays.
+    return b"".join(texts).replace(b"\\n", b"  ")

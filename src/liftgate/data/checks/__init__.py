@@ -5,20 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from liftgate.data.checks import duplicates, format, labels, leakage, privacy, provenance, secrets  # noqa: A004
+from liftgate.data.checks import conversation, duplicates, labels, leakage, privacy, provenance, secrets
+from liftgate.data.checks import format as form
 from liftgate.data.checks.context import Context
 from liftgate.findings import Finding, ordered
 
 Rule = Callable[[Context], Iterator[Finding]]
 
 RULES: Final[dict[str, Rule]] = {
-    "invalid-json": format.invalid_json,
-    "byte-order-mark": format.byte_order_mark,
-    "carriage-return": format.carriage_return,
-    "blank-line": format.blank_line,
-    "no-final-newline": format.no_final_newline,
-    "empty-dataset": format.empty_dataset,
-    "schema": format.schema,
+    "invalid-json": form.invalid_json,
+    "byte-order-mark": form.byte_order_mark,
+    "carriage-return": form.carriage_return,
+    "blank-line": form.blank_line,
+    "no-final-newline": form.no_final_newline,
+    "empty-dataset": form.empty_dataset,
+    "schema": form.schema,
+    "role-order": conversation.role_order,
+    "missing-prompt": conversation.missing_prompt,
+    "tool-call": conversation.tool_call,
+    "reserved-text": conversation.reserved_text,
+    "row-too-long": conversation.row_too_long,
+    "too-many-rows": conversation.too_many_rows,
     "missing-provenance": provenance.missing_provenance,
     "duplicate-id": provenance.duplicate_id,
     "unreviewed-synthetic": provenance.unreviewed_synthetic,

@@ -12,6 +12,7 @@ from liftgate.data.dataset import Dataset, Message, Row, text_of
 from liftgate.data.golden import Case, Cases
 from liftgate.data.near import near_pairs
 from liftgate.data.shape import shape_problems
+from liftgate.data.targets import Target
 from liftgate.data.text import normal_print, shown, unmasked_bytes
 from liftgate.findings import Finding, Severity
 from liftgate.policy import DataPolicy
@@ -28,7 +29,7 @@ class Context:
     sibling: Dataset | None = None
     thresholds: DataPolicy = field(default_factory=DataPolicy)
     encoding: str = DEFAULT_ENCODING
-    target: str | None = None
+    target: Target | None = None
 
     @property
     def path(self) -> str:
@@ -67,12 +68,17 @@ class Context:
         return _NearTexts(self.prompts)
 
     @cached_property
+    def first_asked(self) -> dict[bytes, int]:
+        """Fingerprint of each prompt → index of the first row that has it."""
+        first: dict[bytes, int] = {}
+        for index, print_ in enumerate(self.prompt_prints):
+            first.setdefault(print_, index)
+        return first
+
+    @cached_property
     def near_repeats(self) -> Sequence[tuple[int, int]]:
         """(earlier, later) row indices of prompts that nearly repeat one another, equal ones left out."""
-        earliest: dict[bytes, int] = {}
-        for index, print_ in enumerate(self.prompt_prints):
-            earliest.setdefault(print_, index)
-        first = list(earliest.values())
+        first = list(self.first_asked.values())
         return [
             (first[a], first[b]) for a, b in near_pairs(_NearTexts([self.prompts[index] for index in first]))
         ]
@@ -80,10 +86,14 @@ class Context:
     @cached_property
     def repeated_questions(self) -> Sequence[Sequence[int]]:
         """Indices of rows that ask the same, equal in all before the answer, in groups of two and more."""
-        frames: dict[str, bytes] = {}
+        repeated: dict[bytes, list[int]] = {}
+        for index, print_ in enumerate(self.prompt_prints):
+            if (first := self.first_asked[print_]) != index:
+                repeated.setdefault(print_, [first]).append(index)
         groups: dict[tuple[bytes, bytes], list[int]] = {}
-        for index, (row, print_) in enumerate(zip(self.rows, self.prompt_prints, strict=True)):
-            groups.setdefault((print_, _frame(row, frames)), []).append(index)
+        for print_, indices in repeated.items():
+            for index in indices:
+                groups.setdefault((print_, _frame(self.rows[index])), []).append(index)
         return [group for group in groups.values() if len(group) > 1]
 
     @cached_property
@@ -145,25 +155,11 @@ class _NearTexts(Sequence[bytes]):
         return map(unmasked_bytes, self.prompts)
 
 
-def _frame(row: Row, frames: dict[str, bytes]) -> bytes:
-    """What surrounds the user's words before the answer: system prompt and earlier turns.
-
-    Most datasets repeat a handful of system prompts, so those are remembered.
-    """
+def _frame(row: Row) -> bytes:
+    """What surrounds the user's words before the answer: system prompt and earlier turns."""
     before = row.messages[:-1] if row.messages[-1]["role"] == "assistant" else row.messages
-    if len(before) == 1 and before[0]["role"] == "user":
-        return b""
-    around = "\n".join(text_of(m) if m["role"] == "system" else f"{m['role']} {_said(m)}" for m in before)
-    found = frames.get(around)
-    if found is None:
-        found = normal_print(around)
-        if len(frames) < _MOST_FRAMES:
-            frames[around] = found
-    return found
+    return normal_print("\n".join(f"{m['role']} {_said(m)}" for m in before if m["role"] != "user"))
 
 
 def _said(message: Message) -> str:
-    return "" if message["role"] == "user" else text_of(message) or str(message.get("tool_calls", ""))
-
-
-_MOST_FRAMES = 1000
+    return text_of(message) or str(message.get("tool_calls", ""))

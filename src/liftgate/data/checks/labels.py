@@ -36,14 +36,17 @@ def contradictory_label(context: Context) -> Iterator[Finding]:
 
 
 def too_few_rows(context: Context) -> Iterator[Finding]:
-    """The dataset has fewer rows than the policy asks for (`data.min_rows`).
+    """The dataset has fewer rows than the policy asks for (`data.min_rows`), or than the target accepts.
 
     Why: providers refuse tiny files, and a lift from a handful of rows is noise.
     Fix: add rows.
     """
     count, least = len(context.rows), context.thresholds.min_rows
+    whose = "the policy asks for"
+    if context.target and context.target.least_rows > least:
+        least, whose = context.target.least_rows, f"{context.target.name} asks for"
     if 0 < count < least:
-        message = f"{count} usable rows; the policy asks for at least {least}"
+        message = f"{count} usable rows; {whose} at least {least}"
         yield context.finding("too-few-rows", message, warn=not context.is_meant_for_training)
 
 

@@ -63,29 +63,25 @@ def _near_matches(context: Context) -> Iterator[tuple[int, int, str]]:
     """(row index, case index, how) once a row, the closest kind first; exact leaks are told elsewhere."""
     references = [unmasked_bytes(case.prompt) for _, case in context.asked_cases]
     told = {index for index, print_ in enumerate(context.prompt_prints) if print_ in context.golden_prints}
-    close = [
-        found
-        for found in overlaps(context.near_texts, references, WORDS, least_cover=0.5)
-        if found.text not in told
-    ]
+    # Whoever holds most of a case's long runs holds half of its short ones; whoever shares a run of forty words
+    # shares nearly forty short ones. So one pass finds all that the dearer comparisons must look at.
+    pairs = overlaps(context.near_texts, references, WORDS, least_cover=0.5, or_shared=_LONG_RUN - 10)
+    close = [found for found in pairs if found.text not in told]
     texts = {found.text: context.near_texts[found.text] for found in close}
     for found in close:
         if found.text not in told and _alike(texts[found.text], references[found.reference]):
             told.add(found.text)
             yield found.text, found.reference, "nearly the same prompt as"
-    # Whoever holds most of a case's long runs holds half of its short ones, so these are few.
     few = [index for index in texts if index not in told]
-    for found in overlaps([texts[i] for i in few], _at_least(8, references), 8, least_cover=0.7):
-        if few[found.text] not in told:
-            told.add(few[found.text])
-            yield few[found.text], found.reference, "holds most of the prompt of"
-    for found in overlaps(context.near_texts, _at_least(_LONG_RUN, references), _LONG_RUN, least_cover=0):
-        if found.text not in told:
-            told.add(found.text)
-            yield found.text, found.reference, f"shares a run of {_LONG_RUN} words or more with"
+    for size, cover, how in ((8, 0.7, "holds most of the prompt of"), (_LONG_RUN, 0.0, _SHARED_RUN)):
+        for found in overlaps([texts[i] for i in few], _at_least(size, references), size, least_cover=cover):
+            if few[found.text] not in told:
+                told.add(few[found.text])
+                yield few[found.text], found.reference, how
 
 
 _LONG_RUN: Final = 40
+_SHARED_RUN: Final = f"shares a run of {_LONG_RUN} words or more with"
 
 
 def _at_least(words: int, references: Sequence[bytes]) -> list[bytes]:

@@ -15,10 +15,12 @@ from liftgate.findings import Finding
 _EMAIL: Final = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,}"
 _IBAN: Final = r"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b"
 _NATIONAL: Final = (
-    r"\b(?:[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]|[XYZ]?[0-9]{7,8}-?[A-Z]|[A-Z]{2}[0-9]{6}[A-D])\b"
+    r"(?:^|[^0-9A-Za-z_])(?:[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]"
+    r"|[XYZ]?[0-9]{7,8}-?[A-Z]|[A-Z]{2}[0-9]{6}[A-D])\b"
 )
 _IPV6: Final = r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7}"
-_NUMBER: Final = r"[+(]?[0-9](?:[ ()./\-]{0,2}[0-9]){6,22}"
+# Not behind a letter, digit or hyphen: most digits in a dataset are the tails of ids.
+_NUMBER: Final = r"[^0-9A-Za-z_#.\-][+(]?[0-9](?:[ ()./\-]{0,2}[0-9]){6,22}"
 CANDIDATE: Final = "|".join((_EMAIL, _IBAN, _NATIONAL, _IPV6, _NUMBER))
 
 _CARD: Final = re.compile(
@@ -64,8 +66,8 @@ PHONE: Final = "a phone number"
 
 def kind_of(match: Match) -> str | None:
     """What a candidate is, or None when its check digits or its surroundings say that it is nothing."""
-    if match.text.isdigit() and (match.before[-1:].isalnum() or match.before[-1:] in "-_#/"):
-        return None  # the tail of an id; most candidates are
+    if "@" not in match.text and not match.text[0].isalnum():
+        match = match._replace(text=match.text[1:], before=match.before + match.text[0])
     return next((kind for kind, confirmed in _KINDS.items() if confirmed(match)), None)
 
 
