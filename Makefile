@@ -9,7 +9,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # glibc hands large buffers back to the kernel at every training step; keeping them saves an eighth of the time.
 MALLOC := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: install demo test check acceptance benchmarks format lock clean
+.PHONY: install demo test check acceptance benchmarks docs format lock clean
 
 install: $(STAMP)
 
@@ -33,11 +33,15 @@ check: install
 	@$(BIN)/ruff format --check -q .
 	@$(BIN)/ruff check -q .
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
+	@$(BIN)/python tools/write_files_doc.py --check
 	@echo "check: clean"
 
 acceptance: install
 	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
+
+docs: install
+	@$(BIN)/python tools/write_files_doc.py
 
 benchmarks: install
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -41,6 +41,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adopt.add_argument("--reviewed", action="store_true", help="a person has looked at these rows")
     adopt.add_argument("--locale", metavar="NAME", help="language of the rows, such as en")
     adopt.add_argument("--labels", metavar="A,B,...", help="keep these labels only")
+    adopt.add_argument(
+        "--system", metavar="TEXT", help="system prompt of the rows, the one the model will be asked with"
+    )
     adopt.add_argument("--answer-key", metavar="KEY", help='write answers as JSON, {"KEY": label}')
     adopt.add_argument("--id-prefix", default="row", metavar="WORD", help="ids are WORD-00001 and so on")
     adopt.add_argument(
@@ -90,6 +93,7 @@ def run_adopt(arguments: argparse.Namespace) -> int:
         locale=arguments.locale,
         labels=frozenset(arguments.labels.split(",")) if arguments.labels else None,
         answer_key=arguments.answer_key,
+        system=arguments.system,
     )
     known = [read_cases(read_bytes(path, "golden set"), str(path)) for path in arguments.without]
     without = prompt_prints(case.prompt for cases in known for case in cases)

@@ -56,8 +56,8 @@ def judge(
     """Run the flow of each alias and write its report; returns exit codes and verdicts by alias."""
     import datetime
 
-    from liftgate.commands.gate import write_report
     from liftgate.commands.flow import Flow
+    from liftgate.commands.gate import write_report
     from liftgate.report.summary import render_summary
     from liftgate.verdict.gate import exit_code
 

@@ -21,6 +21,7 @@ class Adoption:
     locale: str | None = None
     labels: frozenset[str] | None = None
     answer_key: str | None = None
+    system: str | None = None
 
 
 def adopt_rows(
@@ -40,7 +41,8 @@ def adopt_rows(
         }
         question = [message for message in row.messages[:-1] if message["role"] != "system"]
         answer = {"role": "assistant", "content": _answer(row.answer, adoption.answer_key)}
-        yield {"messages": [*question, answer], "metadata": metadata}
+        system = [{"role": "system", "content": adoption.system}] if adoption.system else []
+        yield {"messages": [*system, *question, answer], "metadata": metadata}
 
 
 def adopt_cases(rows: Iterable[Row], adoption: Adoption) -> Iterator[dict[str, Any]]:
