@@ -35,7 +35,7 @@ from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import price_for
 from liftgate.training.rendering import TokenizedRow, load_renderer
 from liftgate.verdict.comparison import Comparison, compare
-from liftgate.verdict.gate import ArmResult, Decision, decide
+from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide
 from liftgate.verdict.safety import to_confirm
 
 
@@ -338,6 +338,9 @@ class Flow:
                     trained=name == "candidate",
                     usd_per_1k=self._answer_price(run),
                     tokens_per_answer=_tokens_per_answer(run),
+                    beaten_by=beaten_by(run, runs["candidate"], policy)
+                    if comparison is not None and name != "candidate" and "candidate" in runs
+                    else None,
                 )
             )
 

@@ -99,7 +99,7 @@ def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
 
     from liftgate.evaluation.run_folder import read_run
     from liftgate.verdict.comparison import compare
-    from liftgate.verdict.gate import ArmResult
+    from liftgate.verdict.gate import ArmResult, beaten_by
 
     runs = {path.parent.name: read_run(path.parent) for path in sorted((folder / "runs").glob("*/run.json"))}
     base = runs.get("base")
@@ -111,6 +111,9 @@ def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
             trained=arm["kind"] == "candidate",
             usd_per_1k=None if arm["usd_per_1k"] is None else Decimal(arm["usd_per_1k"]),
             tokens_per_answer=None,
+            beaten_by=beaten_by(runs[arm["name"]], runs["candidate"], policy)
+            if arm["kind"] == "prompt" and arm["alias_of"] is None and "candidate" in runs
+            else None,
         )
         for arm in report["arms"]
         if arm["name"] in runs

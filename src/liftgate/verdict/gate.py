@@ -11,7 +11,7 @@ from liftgate.errors import ExitCode
 from liftgate.evaluation.runs import EvalRun
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.policy import Policy
-from liftgate.verdict.comparison import Comparison
+from liftgate.verdict.comparison import Comparison, compare
 from liftgate.verdict.parts import Verdict
 
 # Raise it when the same runs and policy may now lead to another verdict.
@@ -30,6 +30,8 @@ class ArmResult:
     trained: bool
     usd_per_1k: Decimal | None
     tokens_per_answer: float | None
+    beaten_by: str | None = None
+    """How far the candidate is proven better than this untrained arm, in words; None when it is not."""
 
     @property
     def clears_bar(self) -> bool | None:
@@ -58,6 +60,13 @@ def decide(
             )
         )
     best = cheapest(arms)
+    if candidate is not None and candidate.verdict == "pass":
+        for arm in arms:
+            if arm.clears_bar and arm.beaten_by:
+                message = (
+                    f"{arm.name} clears the bar without training; the tuned model beats it: {arm.beaten_by}"
+                )
+                collected.append(Finding("cheaper-arm-beaten", Severity.NOTICE, message))
     if candidate is not None and candidate.verdict == "pass" and best is not None and not best.trained:
         collected.append(
             Finding(
@@ -73,8 +82,11 @@ def decide(
 
 
 def cheapest(arms: Sequence[ArmResult]) -> ArmResult | None:
-    """The cheapest arm that clears the bar: by price of an answer, then untrained first, then by tokens."""
-    clearing = [arm for arm in arms if arm.clears_bar]
+    """The cheapest arm that clears the bar: by price of an answer, then untrained first, then by tokens.
+
+    An untrained arm that the candidate is proven to beat by the policy's minimum is no road to the same place.
+    """
+    clearing = [arm for arm in arms if arm.clears_bar and not arm.beaten_by]
     unknown = Decimal("Infinity")
     return min(
         clearing,
@@ -86,6 +98,12 @@ def cheapest(arms: Sequence[ArmResult]) -> ArmResult | None:
         ),
         default=None,
     )
+
+
+def beaten_by(arm: EvalRun, candidate: EvalRun, policy: Policy) -> str | None:
+    """The candidate's lift over an untrained arm in words, when it is proven and at least the policy's minimum."""
+    lift = next(part for part in compare(arm, candidate, policy).parts if part.name == "lift")
+    return lift.detail if lift.state == "ok" else None
 
 
 def exit_code(decision: Decision, candidate: Comparison | None, policy: Policy) -> ExitCode:

@@ -19,7 +19,7 @@ from liftgate.training.adapters import RECORD, Adapter, read_adapter
 from liftgate.training.base_model import Base, polite_threads, resolve_base
 from liftgate.training.rendering import Renderer, load_renderer
 
-BATCH_SIZE: Final = 32
+BATCH_SIZE: Final = 64
 DEFAULT_MAX_TOKENS: Final = 256
 # A change here changes answers in the last digit of a logit, so it is part of the store's key.
 ENGINE_VERSION: Final = 1

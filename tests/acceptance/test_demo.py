@@ -1,0 +1,77 @@
+"""The demo as a user runs it: a real training of the embedded model, killed once, found whole the second time."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from liftgate.training.adapters import read_adapter
+
+pytestmark = pytest.mark.acceptance
+ROOT = Path(__file__).parent.parent.parent
+LIFTGATE = Path(sys.executable).with_name("liftgate")
+
+
+def demo(out: Path) -> subprocess.Popen[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    return subprocess.Popen(
+        [LIFTGATE, "demo", "--out", str(out)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def said(process: subprocess.Popen[str]) -> list[str]:
+    assert process.stderr is not None
+    return process.stderr.readlines()
+
+
+def files_of(out: Path) -> dict[str, bytes]:
+    names = ("report.json", "comment.md", "report.html", "comparison.json")
+    return {name: (out / "support-intent" / name).read_bytes() for name in names}
+
+
+def test_a_killed_demo_resumes_ends_in_a_verdict_and_is_found_whole_the_second_time(tmp_path: Path) -> None:
+    killed = demo(tmp_path)
+    assert killed.stderr is not None
+    for line in killed.stderr:
+        # Ten seconds apart, so well after the first checkpoint and long before the last.
+        if line.startswith("train: ") and int(line.split()[1].split("/")[0]) > 30:
+            killed.send_signal(signal.SIGKILL)
+            break
+    killed.wait()
+    assert not (tmp_path / "store" / "adapters").exists()
+
+    first = demo(tmp_path)
+    lines = said(first)
+    assert first.wait() == 0, lines[-20:]
+    text = "".join(lines)
+    report = json.loads((tmp_path / "support-intent" / "report.json").read_bytes())
+    assert report["headline"] in text
+    for name in ("comment.md", "report.html", "report.json"):
+        assert str(tmp_path / "support-intent" / name) in text
+
+    (folder,) = (tmp_path / "store" / "adapters").iterdir()
+    evidence = read_adapter(folder).evidence
+    losses = [entry["loss"] for entry in evidence["losses"]]
+    assert evidence["resumed_from_step"] >= 20
+    assert [entry["step"] for entry in evidence["losses"]] == list(range(1, evidence["steps"] + 1))
+    assert sum(losses[-10:]) < sum(losses[:10]) / 2
+
+    arms = {arm["name"]: arm for arm in report["arms"]}
+    assert arms["base"]["n"] == arms["candidate"]["n"] == 252
+    assert arms["candidate"]["metrics"]["json_valid"] > 0.95
+    assert arms["candidate"]["metrics"]["exact_match"] > arms["base"]["metrics"]["exact_match"]
+    assert report["comparison"]["safety"]["cases"] == 64
+
+    before = files_of(tmp_path)
+    second = demo(tmp_path)
+    lines = said(second)
+    assert second.wait() == 0
+    assert any("nothing to train" in line for line in lines)
+    assert not any(line.startswith(("train: ", "evaluate ")) for line in lines[:-1] if ":" in line)
+    assert files_of(tmp_path) == before
