@@ -35,6 +35,9 @@ check: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/write_files_doc.py --check
+	@$(BIN)/actionlint
+	@$(BIN)/zizmor --offline -q .github/workflows
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@echo "check: clean"
 
 acceptance: install

@@ -125,3 +125,31 @@ def test_adopting_nothing_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.jsonl", labelled("Where?", "order"))
     with pytest.raises(InputError, match="no row is left"):
         run("adopt", str(file), "--labels", "bill", "--out", str(tmp_path / "out.jsonl"))
+
+
+def test_adopting_leaves_near_copies_of_golden_prompts_out_and_adds_the_system_prompt(tmp_path: Path) -> None:
+    question = "my card has still not arrived although it was sent two weeks ago by express mail"
+    train = write(
+        tmp_path / "train.jsonl",
+        labelled(f"{question} please", "order"),
+        labelled("Can I pay in crowns at the till?", "bill"),
+    )
+    golden = write(tmp_path / "golden.jsonl", {"id": "g", "input": question, "expected": "order"})
+    rows = tmp_path / "rows.jsonl"
+    run(
+        "adopt",
+        str(train),
+        "--reviewed",
+        "--without",
+        str(golden),
+        "--system",
+        "Route it.",
+        "--out",
+        str(rows),
+    )
+    (kept,) = [json.loads(line) for line in rows.read_text().splitlines()]
+    assert [message["content"] for message in kept["messages"]] == [
+        "Route it.",
+        "Can I pay in crowns at the till?",
+        "bill",
+    ]

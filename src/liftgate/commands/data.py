@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +12,7 @@ from liftgate.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
     from liftgate.data.dataset import Dataset
+    from liftgate.data.golden import Cases
 
 HELP = "split, compare and convert dataset files"
 
@@ -47,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     adopt.add_argument("--answer-key", metavar="KEY", help='write answers as JSON, {"KEY": label}')
     adopt.add_argument("--id-prefix", default="row", metavar="WORD", help="ids are WORD-00001 and so on")
     adopt.add_argument(
-        "--without", type=Path, action="append", default=[], metavar="CASES", help="drop their prompts"
+        "--without",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CASES",
+        help="drop rows that give them away",
     )
     adopt.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
@@ -102,6 +108,8 @@ def run_adopt(arguments: argparse.Namespace) -> int:
         if arguments.form == "cases"
         else adopt_rows(rows, adoption, without=without)
     )
+    if arguments.form == "rows" and known:
+        taken = _without_leaks(taken, known)
     if not taken:
         raise InputError(f"{arguments.file}: no row is left", hint="check --labels and --without")
     write_jsonl(arguments.out, taken)
@@ -109,6 +117,20 @@ def run_adopt(arguments: argparse.Namespace) -> int:
     left = f"{arguments.out}: {len(taken)} {arguments.form}, {len(rows) - len(taken)} left out\n"
     answer(arguments, {"schema_version": 1, **said, "left_out": len(rows) - len(taken)}, left)
     return ExitCode.PASS
+
+
+def _without_leaks(rows: list[dict[str, Any]], golden: Sequence[Cases]) -> list[dict[str, Any]]:
+    """The rows that none of the leakage rules flags: near copies of golden prompts go as well as exact ones."""
+    import orjson
+
+    from liftgate.data.checks.context import Context
+    from liftgate.data.checks.leakage import golden_entity_swap, golden_leak, golden_near_leak
+    from liftgate.data.dataset import read_rows
+
+    written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    context = Context(read_rows(written, "adopted rows"), golden=tuple(golden))
+    leaked = {f.line for rule in (golden_leak, golden_near_leak, golden_entity_swap) for f in rule(context)}
+    return [row for line, row in enumerate(rows, start=1) if line not in leaked]
 
 
 ACTIONS: Final[dict[str, Callable[[argparse.Namespace], int]]] = {"adopt": run_adopt, "split": run_split}

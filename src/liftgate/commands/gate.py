@@ -107,7 +107,9 @@ def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
         ArmResult(
             name=arm["name"],
             run=runs[arm["name"]],
-            comparison=compare(base, runs[arm["name"]], policy) if base and arm["name"] != "base" else None,
+            comparison=compare(base, runs[arm["name"]], policy)
+            if base and arm["name"] != "base" and arm["alias_of"] != "base"
+            else None,
             trained=arm["kind"] == "candidate",
             usd_per_1k=None if arm["usd_per_1k"] is None else Decimal(arm["usd_per_1k"]),
             tokens_per_answer=None,
