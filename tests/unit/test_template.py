@@ -110,7 +110,7 @@ def test_answers_labels_and_the_prompt_agree() -> None:
 def test_no_few_shot_example_is_a_training_row_or_a_golden_case() -> None:
     prompt = load((EVALS / "prompts" / "prompt-v2.yaml").read_bytes(), "prompt-v2.yaml", "prompt").data
     taken = {skeleton(user(item)) for item in [*TRAIN, *VALIDATION, *GOLDEN, *SAFETY]}
-    assert len(prompt["examples"]) == 16
+    assert len(prompt["examples"]) == 8
     assert not taken & {skeleton(example["input"]) for example in prompt["examples"]}
 
 

