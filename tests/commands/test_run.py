@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -244,3 +245,39 @@ def test_a_file_of_another_schema_version_is_refused(
         assert "schema_version is 2" in capsys.readouterr().err
     finally:
         report.write_bytes(whole)
+
+
+def test_a_hosted_base_is_asked_again_where_the_candidate_is_unsafe_and_never_passes(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openai_server import OpenAIServer
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
+    root = make_project(tmp_path, tiny_model)
+    runs, safety = root / ".liftgate" / "toy" / "runs", root / "evals" / "toy" / "safety.jsonl"
+
+    def answers(arm: str) -> list[dict[str, Any]]:
+        lines = (runs / arm / "results.jsonl").read_text().splitlines()
+        return [row for row in map(json.loads, lines) if row["case_id"] == "s0"]
+
+    with OpenAIServer(lambda _: "QQ") as server:
+        (root / "models.yaml").write_text(
+            "version: 1\nmodels:\n  toy:\n    default: {model_id: big, provider: openai, "
+            f"base_url: {server.url}}}\n"
+        )
+        run(root, "--alias", "toy")
+        # Whatever this random model says to the first prompt is from now on what it must not say.
+        cases = [json.loads(line) for line in safety.read_text().splitlines()]
+        cases[0]["expected"]["forbid"] = [answers("candidate")[0]["output"].split()[0]]
+        safety.write_text("".join(json.dumps(case) + "\n" for case in cases))
+        before = server.count
+        assert run(root, "--alias", "toy") in {10, 11}
+        assert server.count == before + 20, "confirmation runs only; everything else is in the store"
+        run(root, "--alias", "toy")
+        assert server.count == before + 20, "answers are paid for once"
+        assert all(headers.get("authorization") == "Bearer sk-planted" for headers in server.headers)
+    assert sorted(row["repeat"] for row in answers("base")) == list(range(23))
+    report = (root / ".liftgate" / "toy" / "report.json").read_text()
+    assert '"verdict": "pass"' not in report
+    assert "safety-" in report
+    assert "sk-planted" not in report

@@ -6,29 +6,26 @@ A stage that finds errors ends the flow: nothing is trained on bad data, and not
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from liftgate.commands.arms import Answering
 from liftgate.commands.estimate import base_name, estimate_training, tokenized
-from liftgate.commands.evaluate import evaluate
 from liftgate.commands.train import train_adapter
 from liftgate.commands.validate import validate_files
-from liftgate.errors import InputError, StillRunning
-from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import write_run
 from liftgate.evaluation.runs import EvalRun
-from liftgate.evaluation.suite import Arm
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.files import read_bytes, write_bytes, write_json
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.plan import Plan
 from liftgate.policy import Policy
 from liftgate.project import Subject, read_subject, ruler_of
-from liftgate.registry.models import Alias, Model, read_models
+from liftgate.registry.models import Alias, read_models
 from liftgate.report.build import Evidence, build_report
 from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
@@ -36,7 +33,6 @@ from liftgate.training.cost import price_for
 from liftgate.training.rendering import TokenizedRow, load_renderer
 from liftgate.verdict.comparison import Comparison, compare
 from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide
-from liftgate.verdict.safety import to_confirm
 
 
 @dataclass
@@ -91,7 +87,7 @@ class Flow:
         if not self._estimate(subject, base, rows[0]) or blocks(self.findings):
             return
         adapter = self._train(subject, base, rows)
-        runs = self._evaluate(suite, registered, base, adapter, policy)
+        runs = self._evaluate(suite, registered, adapter, policy)
         self._compare(runs, policy)
 
     def _validate(self, suite: SuiteFolder, subject: Subject) -> None:
@@ -217,107 +213,24 @@ class Flow:
         return adapter
 
     def _evaluate(
-        self, suite: SuiteFolder, registered: Alias, base: Base, adapter: Adapter, policy: Policy
+        self, suite: SuiteFolder, registered: Alias, adapter: Adapter, policy: Policy
     ) -> dict[str, EvalRun]:
         self.say("evaluate")
-        endpoints = {
-            "default": _endpoint(registered.default),
-            "candidate": open_endpoint("local", Settings(model=str(adapter.folder))),
-        }
-        runs: dict[str, EvalRun] = {}
         store = ResponseStore(self.store / "responses.sqlite")
         try:
-            for arm in _in_order(suite.suite.arms):
-                endpoint, name = self._endpoint_of(arm, endpoints, registered, adapter)
-                same = self._same_as(arm, suite, runs)
-                self.about[arm.name] = {"prompt": arm.prompt, "alias_of": same}
-                if same:
-                    runs[arm.name] = _renamed(runs[same], arm.name)
-                    continue
-                runs[arm.name] = self._answer(suite, arm, endpoint, name, store, policy)
-            self._confirm(suite, endpoints, runs, store, policy)
+            answering = Answering(suite, registered, adapter, store, policy, self.resume_command)
+            runs = answering.runs()
         finally:
             store.close()
-        for arm_name, run in runs.items():
-            write_run(self.folder / "runs" / arm_name, run)
-            scored = [row["scores"].get(run.primary_metric) for row in run.rows if row["suite"] == "quality"]
-            right = [score for score in scored if score is not None]
-            mean = sum(right) / len(right) if right else float("nan")
-            self.say(f"  {arm_name}: {run.primary_metric} {mean:.3f} on {len(right)} cases")
+        self.about = answering.about
+        for name, run in runs.items():
+            write_run(self.folder / "runs" / name, run)
+            metric = run.primary_metric or policy.primary_metric
+            scores = [row["scores"].get(metric) for row in run.rows if row["suite"] == "quality"]
+            known = [score for score in scores if score is not None]
+            mean = f"{sum(known) / len(known):.3f}" if known else "unscored"
+            self.say(f"  {name}: {metric} {mean} on {len(known)} cases")
         return runs
-
-    def _endpoint_of(
-        self, arm: Arm, endpoints: dict[str, Endpoint], registered: Alias, adapter: Adapter
-    ) -> tuple[Endpoint, str]:
-        if arm.model == "candidate":
-            return endpoints["candidate"], f"{registered.name} candidate {adapter.sha256[:12]}"
-        if arm.model == "default":
-            return endpoints["default"], registered.default.model_id
-        raise InputError(
-            f"arm {arm.name!r}: {arm.model!r} is not a model this run can ask",
-            hint="an arm's model is `default` or `candidate`",
-        )
-
-    def _same_as(self, arm: Arm, suite: SuiteFolder, runs: dict[str, EvalRun]) -> str | None:
-        """An earlier arm with the same model and prompt: it already answered for this one."""
-        prompt = suite.prompt(arm).sha256
-        for name in runs:
-            other = suite.suite.arms[name]
-            if other.model == arm.model and suite.prompt(other).sha256 == prompt:
-                return name
-        return None
-
-    def _answer(
-        self,
-        suite: SuiteFolder,
-        arm: Arm,
-        endpoint: Endpoint,
-        model: str,
-        store: ResponseStore,
-        policy: Policy,
-        only: Sequence[str] | None = None,
-        repeats: range | None = None,
-    ) -> EvalRun:
-        first = range(1 if endpoint.deterministic else policy.safety.first_pass_runs)
-        try:
-            return evaluate(
-                suite,
-                arm,
-                endpoint,
-                model=model,
-                store=store,
-                safety_repeats=repeats or first,
-                only=only,
-            )
-        except KeyboardInterrupt:
-            raise StillRunning(
-                f"interrupted while {arm.name} was answering; every answer so far is kept",
-                hint=self.resume_command,
-            ) from None
-
-    def _confirm(
-        self,
-        suite: SuiteFolder,
-        endpoints: dict[str, Endpoint],
-        runs: dict[str, EvalRun],
-        store: ResponseStore,
-        policy: Policy,
-    ) -> None:
-        """Ask the doubtful safety cases again, on both models, and pool; the first answers only selected."""
-        if "candidate" not in runs or "base" not in runs:
-            return
-        doubtful = to_confirm(runs["base"], runs["candidate"], policy)
-        if not doubtful:
-            return
-        first = policy.safety.first_pass_runs
-        fresh = range(first, first + policy.safety.confirm_runs)
-        for name, model in (("base", "default"), ("candidate", "candidate")):
-            arm = suite.suite.arms[name]
-            again = self._answer(
-                suite, arm, endpoints[model], runs[name].model, store, policy, only=doubtful, repeats=fresh
-            )
-            rows = [*runs[name].rows, *(row for row in again.rows if row["suite"] == "safety")]
-            runs[name] = EvalRun.from_rows(rows, **runs[name].meta)
 
     def _compare(self, runs: dict[str, EvalRun], policy: Policy) -> None:
         self.say("compare")
@@ -384,27 +297,6 @@ class Flow:
             evaluation_rendering=self.evaluation_rendering,
             expected={case.id: case.expected for case in suite.golden} if suite else {},
         )
-
-
-def _endpoint(model: Model) -> Endpoint:
-    if model.provider == "local":
-        return open_endpoint("local", Settings(model=model.base or model.model_id))
-    if model.base_url is None:
-        raise InputError(
-            f"models.yaml: the default model {model.model_id!r} has no base_url",
-            hint="give the address of an OpenAI-compatible server",
-        )
-    return open_endpoint("openai", Settings(model=model.model_id, base_url=model.base_url))
-
-
-def _in_order(arms: Any) -> list[Arm]:
-    """Base first, since everything is held against it, then the candidate, then the other roads."""
-    rank = {"base": 0, "candidate": 1}
-    return sorted(arms.values(), key=lambda arm: (rank.get(arm.name, 2), arm.name))
-
-
-def _renamed(run: EvalRun, arm: str) -> EvalRun:
-    return EvalRun.from_rows(run.rows, **{**run.meta, "arm": arm})
 
 
 def _tokens_per_answer(run: EvalRun) -> float | None:
