@@ -25,9 +25,23 @@ def demo(out: Path) -> subprocess.Popen[str]:
     )
 
 
-def said(process: subprocess.Popen[str]) -> list[str]:
-    assert process.stderr is not None
-    return process.stderr.readlines()
+def said(out: Path) -> list[str]:
+    """Run the demo to its end: what it wrote for people."""
+    with demo(out) as process:
+        assert process.stderr is not None
+        lines = process.stderr.readlines()
+    assert process.returncode == 0, lines[-20:]
+    return lines
+
+
+def kill_in_training(out: Path) -> None:
+    with demo(out) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            # Ten seconds apart, so well after the first checkpoint and long before the last.
+            if line.startswith("train: ") and int(line.split()[1].split("/")[0]) > 30:
+                process.send_signal(signal.SIGKILL)
+                break
 
 
 def files_of(out: Path) -> dict[str, bytes]:
@@ -36,20 +50,10 @@ def files_of(out: Path) -> dict[str, bytes]:
 
 
 def test_a_killed_demo_resumes_ends_in_a_verdict_and_is_found_whole_the_second_time(tmp_path: Path) -> None:
-    killed = demo(tmp_path)
-    assert killed.stderr is not None
-    for line in killed.stderr:
-        # Ten seconds apart, so well after the first checkpoint and long before the last.
-        if line.startswith("train: ") and int(line.split()[1].split("/")[0]) > 30:
-            killed.send_signal(signal.SIGKILL)
-            break
-    killed.wait()
+    kill_in_training(tmp_path)
     assert not (tmp_path / "store" / "adapters").exists()
 
-    first = demo(tmp_path)
-    lines = said(first)
-    assert first.wait() == 0, lines[-20:]
-    text = "".join(lines)
+    text = "".join(said(tmp_path))
     report = json.loads((tmp_path / "support-intent" / "report.json").read_bytes())
     assert report["headline"] in text
     for name in ("comment.md", "report.html", "report.json"):
@@ -69,9 +73,7 @@ def test_a_killed_demo_resumes_ends_in_a_verdict_and_is_found_whole_the_second_t
     assert report["comparison"]["safety"]["cases"] == 64
 
     before = files_of(tmp_path)
-    second = demo(tmp_path)
-    lines = said(second)
-    assert second.wait() == 0
+    lines = said(tmp_path)
     assert any("nothing to train" in line for line in lines)
     assert not any(line.startswith(("train: ", "evaluate ")) for line in lines[:-1] if ":" in line)
     assert files_of(tmp_path) == before
