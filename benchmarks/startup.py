@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-ROUNDS = 15
+ROUNDS = 7
 
 
 def wall_s(*command: str) -> float:
@@ -26,7 +26,7 @@ def main() -> None:
     liftgate = str(Path(sys.executable).with_name("liftgate"))
     floor = (sys.executable, "-c", "import argparse, json")
     dataset = "datasets/support-intent/v1.0.0.train.jsonl"
-    validate = (liftgate, "validate", dataset, "--golden", "evals/support-intent/golden.jsonl")
+    validate = (liftgate, "validate", dataset, "--policy", "evals/policy.yaml")
     times: dict[str, list[float]] = {"floor": [], "help": [], "validate": []}
     for _ in range(ROUNDS):
         times["floor"].append(wall_s(*floor))
