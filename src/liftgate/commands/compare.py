@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from liftgate.policy import Policy
     from liftgate.verdict.comparison import Comparison
 
-HELP = "judge a candidate's answers against base's; never calls a model"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `liftgate compare`."""

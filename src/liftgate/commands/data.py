@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from liftgate.data.dataset import Dataset
     from liftgate.data.golden import Cases
 
-HELP = "split, compare and convert dataset files"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """One sub-parser for each thing to do with a dataset."""

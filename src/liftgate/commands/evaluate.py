@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from liftgate.evaluation.suite import Arm
     from liftgate.evaluation.suite_folder import SuiteFolder
 
-HELP = "let a model answer the golden and safety cases, and score the answers"
 DEFAULT_STORE: Final = Path(".liftgate/responses.sqlite")
 DEFAULT_KEY_VARIABLE: Final = "OPENAI_API_KEY"
 _SHOWN_KINDS: Final = 5

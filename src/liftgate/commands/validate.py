@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from liftgate.data.checks.context import Context
     from liftgate.findings import Finding
 
-HELP = "check a dataset: form, provenance, duplicates, labels, leakage"
 TARGETS = ("openai", "azure", "bedrock-nova", "bedrock-claude", "trl")
 
 

@@ -10,7 +10,6 @@ from typing import Any
 from liftgate import __version__
 from liftgate.digests import digest
 from liftgate.evaluation.runs import EvalRun
-from liftgate.findings import Finding
 from liftgate.report.headline import headline
 from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, verdict_key
@@ -63,7 +62,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "base_arm": "base" if base else None,
         "candidate_arm": "candidate" if candidate else None,
         "comparison": comparison,
-        "findings": [_finding(finding) for finding in evidence.decision.findings],
+        "findings": [finding.to_dict() for finding in evidence.decision.findings],
         "lineage": _lineage(evidence, runs),
         "regressions": _regressions(evidence, base, candidate),
         "cases": _cases(evidence, runs),
@@ -86,10 +85,6 @@ def seal_holds(report: Mapping[str, Any]) -> bool:
 
 def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else dict(value)
-
-
-def _finding(finding: Finding) -> dict[str, Any]:
-    return finding.to_dict()
 
 
 def _arm(arm: ArmResult, evidence: Evidence) -> dict[str, Any]:

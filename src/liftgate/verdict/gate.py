@@ -145,8 +145,9 @@ def verdict_key(runs: Mapping[str, EvalRun], policy: Policy) -> str:
 
 def answers_sha256(run: EvalRun) -> str:
     """Digest over a run's rows, leaving out whether an answer came from the store: a rerun has the same."""
-    return digest([{k: v for k, v in row.items() if k != "cached"} for row in _rows(run)])
-
-
-def _rows(run: EvalRun) -> Iterable[Mapping[str, object]]:
-    return [result.to_dict() for result in run.results]
+    return digest(
+        [
+            {k: v for k, v in row.items() if k != "cached"}
+            for row in (result.to_dict() for result in run.results)
+        ]
+    )
