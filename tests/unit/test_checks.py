@@ -16,7 +16,7 @@ SECRET = "the heron sleeps on the third bollard"
 
 def findings_in(folder: Path, rule: str, work: Path) -> list[dict[str, object]]:
     file = next(iter(sorted(folder.glob("*train.jsonl"))))
-    golden, card = folder / "golden.jsonl", folder / "card.yaml"
+    golden, card, suite = folder / "golden.jsonl", folder / "card.yaml", folder / "suite.yaml"
     options = json.loads((folder / "options.json").read_text()) if (folder / "options.json").exists() else {}
     if times := options.pop("repeat", None):
         file = work / file.name
@@ -25,6 +25,7 @@ def findings_in(folder: Path, rule: str, work: Path) -> list[dict[str, object]]:
         file,
         golden=[golden] if golden.exists() else [],
         card=card if card.exists() else None,
+        suite=suite if suite.exists() else None,
         **options,
     )
     return [finding for finding in report["findings"] if finding["rule"] == rule]

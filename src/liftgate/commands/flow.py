@@ -101,6 +101,8 @@ class Flow:
                 golden=self.ruler.golden_paths(suite, self.alias),
                 card=Path(subject.card.path),
                 policy=self.ruler.folder / "evals" / "policy.yaml",
+                suite=Path(suite.suite.path),
+                base=self.base_ref,
             )
             found = [Finding.from_dict(item) for item in result["findings"]]
             self.findings += found

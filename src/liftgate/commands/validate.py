@@ -33,6 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--card", type=Path, metavar="FILE", help="the dataset's card.yaml")
     parser.add_argument("--target", choices=TARGETS, help="where the rows will be trained")
     parser.add_argument("--policy", type=Path, metavar="FILE", help="thresholds (default: the built-in ones)")
+    parser.add_argument(
+        "--suite", type=Path, metavar="FILE", help="suite.yaml whose prompts the rows belong to"
+    )
+    parser.add_argument("--base", metavar="REF", help="commit to hold the release against")
     parser.add_argument("--encoding", metavar="NAME", help="token encoding instead of the target's own")
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result here as well")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
@@ -49,6 +53,8 @@ def run(arguments: argparse.Namespace) -> int:
         target=arguments.target,
         policy=arguments.policy,
         encoding=arguments.encoding,
+        suite=arguments.suite,
+        base=arguments.base,
     )
     if arguments.out:
         write_json(arguments.out, report)
@@ -67,8 +73,11 @@ def validate_files(
     target: str | None = None,
     policy: Path | None = None,
     encoding: str | None = None,
+    suite: Path | None = None,
+    base: str | None = None,
 ) -> dict[str, Any]:
     """Read the files and validate: the object that `--json` prints. `InputError` for unusable files."""
+    from liftgate.commands import surroundings
     from liftgate.data.card import read_card
     from liftgate.data.checks.context import Context
     from liftgate.data.golden import read_cases
@@ -79,13 +88,17 @@ def validate_files(
     profile = _target(target)
     thresholds = Policy.from_document(_policy_document(policy)) if policy else Policy()
     with _paused_collector():
+        about = read_card(read_bytes(card, "dataset card"), str(card)) if card else None
         context = Context(
-            _read_dataset(file),
+            surroundings.read_dataset(file),
             golden=tuple(
                 read_cases(read_bytes(path, "golden set"), str(path), _suite(path)) for path in golden
             ),
-            card=read_card(read_bytes(card, "dataset card"), str(card)) if card else None,
-            sibling=_sibling(file),
+            card=about,
+            sibling=surroundings.sibling(file),
+            history=surroundings.history(about, file) if about else (),
+            releases=surroundings.releases(about, file, base) if about else None,
+            asking=surroundings.asking(suite) if suite else (),
             thresholds=thresholds.data,
             encoding=checked_encoding(encoding or (profile.encoding if profile else DEFAULT_ENCODING)),
             target=profile,
@@ -159,24 +172,3 @@ def _target(name: str | None) -> Any:
 
 def _suite(path: Path) -> Any:
     return "safety" if "safety" in path.name else "quality"
-
-
-def _read_dataset(path: Path) -> Any:
-    from liftgate.data.dataset import read_rows
-    from liftgate.files import read_bytes
-
-    try:
-        with path.open("rb") as stream:
-            return read_rows(stream if stream.seekable() else stream.read(), str(path))
-    except OSError:
-        # Reading it whole fails the same way, in the words that every file gets.
-        return read_rows(read_bytes(path, "dataset"), str(path))
-
-
-def _sibling(file: Path) -> Any:
-    """The other half of the split, when the file is named like a release and that half lies beside it."""
-    for half, other in ((".train.", ".validation."), (".validation.", ".train.")):
-        if half in file.name:
-            path = file.with_name(file.name.replace(half, other))
-            return _read_dataset(path) if path.exists() else None
-    return None

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from liftgate.data.asking import Asking
 from liftgate.data.card import Card
 from liftgate.data.dataset import Dataset, Message, Row, text_of
 from liftgate.data.golden import Case, Cases
 from liftgate.data.near import near_pairs
+from liftgate.data.release import Releases
 from liftgate.data.shape import shape_problems
 from liftgate.data.targets import Target
 from liftgate.data.text import normal_print, shown, unmasked_bytes
@@ -21,12 +23,18 @@ from liftgate.tokens import DEFAULT_ENCODING, count_conversations
 
 @dataclass(frozen=True)
 class Context:
-    """Everything one validation knows. Columns are computed once, on first use, in the order of `rows`."""
+    """Everything one validation knows. Columns are computed once, on first use, in the order of `rows`.
+
+    `sibling` is the other half of the split; `history` holds every file of the card's other releases.
+    """
 
     dataset: Dataset
     golden: tuple[Cases, ...] = ()
     card: Card | None = None
     sibling: Dataset | None = None
+    history: tuple[Dataset, ...] = ()
+    releases: Releases | None = None
+    asking: tuple[Asking, ...] = ()
     thresholds: DataPolicy = field(default_factory=DataPolicy)
     encoding: str = DEFAULT_ENCODING
     target: Target | None = None

@@ -1,0 +1,89 @@
+"""`liftgate data adopt`: chat rows of others become rows with provenance, or golden cases."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from liftgate.commands.data.reading import answer, read_dataset
+from liftgate.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from liftgate.data.golden import Cases
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The file, what it becomes, and what its rows lack."""
+    parser.add_argument(
+        "file", type=Path, metavar="FILE.jsonl", help="chat rows whose last answer is the label"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE.jsonl")
+    parser.add_argument("--as", dest="form", choices=("rows", "cases"), default="rows", help="default rows")
+    parser.add_argument("--source", choices=("human", "synthetic", "prod_sample"), default="human")
+    parser.add_argument("--reviewed", action="store_true", help="a person has looked at these rows")
+    parser.add_argument("--locale", metavar="NAME", help="language of the rows, such as en")
+    parser.add_argument("--labels", metavar="A,B,...", help="keep these labels only")
+    parser.add_argument(
+        "--system", metavar="TEXT", help="system prompt of the rows, the one the model will be asked with"
+    )
+    parser.add_argument("--answer-key", metavar="KEY", help='write answers as JSON, {"KEY": label}')
+    parser.add_argument("--id-prefix", default="row", metavar="WORD", help="ids are WORD-00001 and so on")
+    parser.add_argument(
+        "--without",
+        type=Path,
+        action="append",
+        default=[],
+        metavar="CASES",
+        help="drop rows that give them away",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Write rows with metadata, or cases with expectations."""
+    from liftgate.data.adopt import Adoption, adopt_cases, adopt_rows, prompt_prints
+    from liftgate.data.golden import read_cases
+    from liftgate.files import read_bytes, sha256_file, write_jsonl
+
+    rows = read_dataset(arguments.file).rows
+    adoption = Adoption(
+        id_prefix=arguments.id_prefix,
+        source=arguments.source,
+        reviewed=arguments.reviewed,
+        locale=arguments.locale,
+        labels=frozenset(arguments.labels.split(",")) if arguments.labels else None,
+        answer_key=arguments.answer_key,
+        system=arguments.system,
+    )
+    known = [read_cases(read_bytes(path, "golden set"), str(path)) for path in arguments.without]
+    without = prompt_prints(case.prompt for cases in known for case in cases)
+    taken = list(
+        adopt_cases(rows, adoption)
+        if arguments.form == "cases"
+        else adopt_rows(rows, adoption, without=without)
+    )
+    if arguments.form == "rows" and known:
+        taken = _without_leaks(taken, known)
+    if not taken:
+        raise InputError(f"{arguments.file}: no row is left", hint="check --labels and --without")
+    write_jsonl(arguments.out, taken)
+    said = {"file": str(arguments.out), "rows": len(taken), "sha256": sha256_file(arguments.out)}
+    left = f"{arguments.out}: {len(taken)} {arguments.form}, {len(rows) - len(taken)} left out\n"
+    answer(arguments, {"schema_version": 1, **said, "left_out": len(rows) - len(taken)}, left)
+    return ExitCode.PASS
+
+
+def _without_leaks(rows: list[dict[str, Any]], golden: Sequence[Cases]) -> list[dict[str, Any]]:
+    """The rows that none of the leakage rules flags: near copies of golden prompts go as well as exact ones."""
+    import orjson
+
+    from liftgate.data.checks.context import Context
+    from liftgate.data.checks.leakage import golden_entity_swap, golden_leak, golden_near_leak
+    from liftgate.data.dataset import read_rows
+
+    written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    context = Context(read_rows(written, "adopted rows"), golden=tuple(golden))
+    leaked = {f.line for rule in (golden_leak, golden_near_leak, golden_entity_swap) for f in rule(context)}
+    return [row for line, row in enumerate(rows, start=1) if line not in leaked]
