@@ -28,7 +28,7 @@ from liftgate.evaluation.completion import Completion, Sampling
 from liftgate.evaluation.endpoints.openai import OpenAIEndpoint, chat_url
 from liftgate.evaluation.prompts import Prompt
 from liftgate.evaluation.responses import ResponseStore
-from liftgate.evaluation.runner import _requests, run_arm
+from liftgate.evaluation.runner import Asking, _requests, run_arm
 from liftgate.evaluation.scorers import metric
 from liftgate.evaluation.suite import Question, questions
 
@@ -105,7 +105,7 @@ def measured(base_url: str, count: int, concurrency: int, folder: Path) -> None:
 def rescored(count: int, folder: Path) -> None:
     endpoint = OpenAIEndpoint("m", "http://127.0.0.1:1/v1/chat/completions")
     listed = asked(count)
-    requests, _ = _requests(listed, Prompt(), endpoint, Sampling())
+    requests, _ = _requests(Asking(listed, Prompt(), endpoint, Sampling()))
     with ResponseStore(folder / "stored.sqlite") as store:
         started = time.perf_counter()
         for key, request in requests.items():

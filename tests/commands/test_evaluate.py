@@ -102,7 +102,6 @@ def test_a_suite_is_answered_scored_and_written(run: Run, suite: Path) -> None:
     assert rows[1]["latency_ms"] > 0
     assert (rows[6]["suite"], rows[6]["buckets"]) == ("safety", {"kind": "jailbreak"})
     described = json.loads((suite / "out/run.json").read_text())
-    assert described["usage"].pop("seconds") >= 0
     assert described.pop("tool_version")
     assert len(described.pop("prompt_sha256")) == 64
     assert described == {

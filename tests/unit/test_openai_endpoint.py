@@ -277,8 +277,10 @@ def test_an_address_that_cannot_be_used_is_refused(base_url: str) -> None:
 
 
 def test_a_key_is_needed_everywhere_but_on_this_machine() -> None:
+    keyless = open_endpoint("openai", Settings("m"))
     with pytest.raises(InputError, match=r"no key for api\.openai\.com"):
-        open_endpoint("openai", Settings("m"))
+        list(keyless.complete(requests(), [0]))
+    assert list(keyless.complete(requests(), [])) == []
     open_endpoint("openai", Settings("m", base_url="http://localhost:1"))
     open_endpoint("openai", Settings("m", base_url="https://vllm.internal", api_key=""))
     with pytest.raises(InputError, match="the key holds a space"):

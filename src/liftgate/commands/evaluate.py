@@ -260,7 +260,7 @@ def _kept(tally: Tally, store: ResponseStore | None) -> str:
 
 
 def _report(evaluated: EvalRun, arguments: argparse.Namespace) -> None:
-    from liftgate.evaluation.runner import error_counts
+    from liftgate.evaluation.grading import error_counts
     from liftgate.files import pretty
 
     usage: dict[str, Any] = dict(evaluated.meta["usage"])

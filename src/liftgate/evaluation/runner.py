@@ -1,22 +1,19 @@
-"""Asks an endpoint what a run needs and the store lacks, keeps each answer as it comes, and grades them all.
+"""Asks endpoints what a run needs and the store lacks, and keeps each answer as it comes.
 
-An error is never a score: a question without an answer has null scores and says why.
+Two arms may be asked in one stream, request about request, so that both meet the same weather: a difference in
+latency is then one of the models, not of the hour.
 """
 
 from __future__ import annotations
 
 import contextlib
 import time
-from collections import Counter
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Protocol, runtime_checkable
 
-import orjson
-
-from liftgate.errors import InputError
+from liftgate.errors import InputError, StillRunning
 from liftgate.evaluation.completion import (
-    Completion,
     Failure,
     Outcome,
     Request,
@@ -24,37 +21,20 @@ from liftgate.evaluation.completion import (
     with_well_formed_text,
 )
 from liftgate.evaluation.endpoints import Endpoint
+from liftgate.evaluation.grading import Answers, graded, used
+from liftgate.evaluation.limits import OVER_BUDGET, Admitted, Limits
 from liftgate.evaluation.prompts import Prompt, render
 from liftgate.evaluation.responses import ResponseStore, response_key
+from liftgate.evaluation.shards import Shard, grouped
 from liftgate.evaluation.suite import Question, Truncated
 from liftgate.progress import Progress
 
-
-@dataclass(frozen=True)
-class Usage:
-    """What a run took. Tokens are of the answers asked for now, not of stored ones; None is uncounted."""
-
-    answers: int
-    cached: int
-    requested: int
-    errors: int
-    truncated: int
-    input_tokens: int | None
-    output_tokens: int | None
-    seconds: float
-    usd: float | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The form in run.json."""
-        return dict(vars(self))
+_GRACE_S = 5.0
+_NAMED_CASES = 5
 
 
-@dataclass(frozen=True)
-class Answers:
-    """Rows in the form of results.jsonl, in the order of the questions, and what they took."""
-
-    rows: list[dict[str, Any]]
-    usage: Usage
+class Unfinished(StillRunning):
+    """A limit stopped the run; every answer so far is kept, and the same command goes on."""
 
 
 @dataclass
@@ -65,6 +45,29 @@ class Tally:
     kept: int = 0
 
 
+@dataclass(frozen=True)
+class Asking:
+    """One arm of a run: the questions, how they are put, who answers, and where answers are kept."""
+
+    questions: Sequence[Question]
+    prompt: Prompt
+    endpoint: Endpoint
+    sampling: Sampling
+    store: ResponseStore | None = None
+    truncated: Truncated = "error"
+
+
+@runtime_checkable
+class SharesStream(Protocol):
+    """An endpoint that can put its own requests and another's in one stream."""
+
+    def complete_both(
+        self, other: Endpoint, requests: Sequence[Request], seam: int, wanted: Sequence[int]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """As `complete`; requests from number `seam` on are `other`'s."""
+        ...
+
+
 def run_arm(
     questions: Sequence[Question],
     *,
@@ -73,6 +76,8 @@ def run_arm(
     sampling: Sampling,
     store: ResponseStore | None = None,
     truncated: Truncated = "error",
+    shard: Shard | None = None,
+    limits: Limits | None = None,
     label: str = "evaluate",
     tally: Tally | None = None,
     progress: Callable[..., Progress] = Progress,
@@ -82,61 +87,213 @@ def run_arm(
 
     Questions with one request (two cases with one prompt; repeats, where the endpoint is deterministic)
     share one answer. Answers in `store` are not asked for again; new ones are kept at once. Raises
-    `ProviderError` when the endpoint gives up, with everything so far kept.
+    `ProviderError` when the endpoint gives up and `Unfinished` when a limit is reached, with everything so
+    far kept.
     """
-    if not questions:
-        raise InputError("there is no case to answer", hint="an empty run says nothing about a model")
+    arm = _Arm(Asking(questions, prompt, endpoint, sampling, store, truncated), shard)
+    seconds = _ask([arm], arm.ask, limits or Limits(), label, tally, progress, now)
+    return arm.answers(seconds, limits)
+
+
+def run_pair(
+    first: Asking,
+    second: Asking,
+    *,
+    limits: Limits | None = None,
+    label: str = "evaluate",
+    tally: Tally | None = None,
+    progress: Callable[..., Progress] = Progress,
+    now: Callable[[], float] = time.monotonic,
+) -> tuple[Answers, Answers]:
+    """Both arms' answers, asked in one stream that takes a request of either in turn.
+
+    The arm that goes first changes from pair to pair. `can_pair` says whether two endpoints allow it.
+    """
+    arms = [_Arm(first), _Arm(second)]
+    seam = len(arms[0].keys)
+
+    def ask(requests: Sequence[Request], wanted: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+        assert isinstance(first.endpoint, SharesStream)  # noqa: S101
+        return first.endpoint.complete_both(second.endpoint, requests, seam, wanted)
+
+    seconds = _ask(arms, ask, limits or Limits(), label, tally, progress, now)
+    return arms[0].answers(seconds, limits), arms[1].answers(seconds, limits)
+
+
+def can_pair(first: Endpoint, second: Endpoint) -> bool:
+    """Whether two endpoints can be asked in one stream."""
+    return isinstance(first, SharesStream) and first.kind == second.kind
+
+
+class _Arm:
+    """What one arm still lacks, and what has come."""
+
+    def __init__(self, asking: Asking, shard: Shard | None = None) -> None:
+        if not asking.questions:
+            raise InputError("there is no case to answer", hint="an empty run says nothing about a model")
+        self.asking, self.shard = asking, shard
+        requests, self._numbers = _requests(asking)
+        self.keys, self.requests = list(requests), list(requests.values())
+        everything = range(len(self.keys))
+        ours = everything if shard is None else shard.share(grouped(asking.endpoint, self.requests))
+        self._ours = frozenset(ours)
+        store = asking.store
+        self.known: dict[str, Outcome] = (
+            {} if store is None else dict(store.get([self.keys[i] for i in ours]))
+        )
+        self.stored = frozenset(self.known)
+        self.wanted = [index for index in ours if self.keys[index] not in self.known]
+        identity = asking.endpoint.identity()
+        self._about = {"endpoint": asking.endpoint.kind, "model": identity.get("model")}
+
+    @property
+    def size(self) -> int:
+        return len(self._ours)
+
+    def ask(self, requests: Sequence[Request], wanted: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
+        return self.asking.endpoint.complete(requests, wanted)
+
+    def take(self, index: int, outcome: Outcome) -> bool:
+        """Keep what came; True when it went into the store."""
+        if isinstance(outcome, Failure):
+            self.known[self.keys[index]] = outcome
+            return False
+        self.known[self.keys[index]] = answer = with_well_formed_text(outcome)
+        if self.asking.store is None:
+            return False
+        self.asking.store.put(self.keys[index], answer, about=self._about)
+        return True
+
+    def missing_cases(self) -> list[str]:
+        """Ids of the cases that a limit left without an answer."""
+        missing = {
+            index
+            for index in self.wanted
+            if _is_missing(self.known.get(self.keys[index]))
+        }  # fmt: skip
+        pairs = zip(self.asking.questions, self._numbers, strict=True)
+        return list(dict.fromkeys(question.case.id for question, number in pairs if number in missing))
+
+    def answers(self, seconds: float, limits: Limits | None) -> Answers:
+        positions = [place for place, number in enumerate(self._numbers) if number in self._ours]
+        rows = []
+        for place in positions:
+            key = self.keys[self._numbers[place]]
+            rows.append(
+                graded(
+                    self.asking.questions[place],
+                    self.known.get(key),
+                    cached=key in self.stored,
+                    truncated=self.asking.truncated,
+                )
+            )
+        fresh = [self.known[self.keys[i]] for i in self.wanted if self.keys[i] in self.known]
+        price = None if limits is None else limits.price
+        usage = used(rows, fresh, requested=len(self.wanted), seconds=seconds, price=price)
+        return Answers(rows, usage, None if self.shard is None else positions)
+
+
+def _is_missing(outcome: Outcome | None) -> bool:
+    return outcome is None or (isinstance(outcome, Failure) and outcome.kind == OVER_BUDGET)
+
+
+_Ask = Callable[[Sequence[Request], Sequence[int]], Iterator[tuple[int, Outcome]]]
+
+
+def _ask(
+    arms: Sequence[_Arm],
+    ask: _Ask,
+    limits: Limits,
+    label: str,
+    tally: Tally | None,
+    progress: Callable[..., Progress],
+    now: Callable[[], float],
+) -> float:
+    """Ask all that is wanted of the arms, whose requests are numbered one arm after the other."""
     started = now()
+    for arm in arms:
+        limits.check(arm.asking.sampling)
     tally = tally if tally is not None else Tally()
-    requests, numbers = _requests(questions, prompt, endpoint, sampling)
-    keys = list(requests)
-    known: dict[str, Outcome] = {} if store is None else dict(store.get(keys))
-    wanted = [index for index, key in enumerate(keys) if key not in known]
-    tally.wanted, tally.kept = len(keys), len(known)
-    stored = frozenset(known)
-    identity = endpoint.identity()
-    about = {"endpoint": endpoint.kind, "model": identity.get("model")}
+    requests = [request for arm in arms for request in arm.requests]
+    owners = [(arm, index) for arm in arms for index in range(len(arm.keys))]
+    already = sum(len(arm.stored) for arm in arms)
+    tally.wanted, tally.kept = sum(arm.size for arm in arms), already
     errors = 0
-    with (
-        progress(len(keys), label, unit="answer", already=len(known)) as shown,
-        contextlib.closing(_outcomes(endpoint, list(requests.values()), wanted)) as outcomes,
-    ):
-        for index, outcome in outcomes:
-            if isinstance(outcome, Failure):
-                known[keys[index]] = outcome
-                errors += 1
-            else:
-                known[keys[index]] = answer = with_well_formed_text(outcome)
-                if store is not None:
-                    store.put(keys[index], answer, about=about)
-                    tally.kept += 1
-            shown.advance(note=f"{errors} error{'s' if errors != 1 else ''}" if errors else "")
-    rows = [
-        _row(question, known.get(keys[number]), cached=keys[number] in stored, truncated=truncated)
-        for question, number in zip(questions, numbers, strict=True)
-    ]
-    fresh = [known[key] for key in keys if key not in stored and key in known]
-    return Answers(rows, _usage(rows, fresh, len(wanted), now() - started))
+    with progress(tally.wanted, label, unit="answer", already=already) as shown:
+        for index, outcome in _outcomes(ask, requests, _in_turn(arms), limits):
+            arm, own = owners[index]
+            tally.kept += arm.take(own, outcome)
+            errors += isinstance(outcome, Failure)
+            shown.advance(note=_note(errors, limits))
+    missing = [case for arm in arms for case in arm.missing_cases()]
+    if limits.reached and missing:
+        raise _unfinished(limits, missing)
+    return now() - started
 
 
-def error_counts(rows: Sequence[Mapping[str, Any]]) -> Counter[str]:
-    """How many rows failed, by kind."""
-    return Counter(row["error"]["kind"] for row in rows if row["error"] is not None)
+def _in_turn(arms: Sequence[_Arm]) -> list[int]:
+    """What is wanted, in flat numbers; of two arms in turn, the one that goes first changing from pair to pair."""
+    if len(arms) == 1:
+        return list(arms[0].wanted)
+    seam, sides = len(arms[0].keys), [set(arm.wanted) for arm in arms]
+    turns: list[int] = []
+    for index in sorted(sides[0] | sides[1]):
+        pair = [own + offset for own, offset, side in ((index, 0, 0), (index, seam, 1)) if own in sides[side]]
+        turns += pair if index % 2 == 0 else reversed(pair)
+    return turns
 
 
-def _requests(
-    questions: Sequence[Question], prompt: Prompt, endpoint: Endpoint, sampling: Sampling
-) -> tuple[dict[str, Request], list[int]]:
+def _outcomes(
+    ask: _Ask, requests: Sequence[Request], wanted: Sequence[int], limits: Limits
+) -> Generator[tuple[int, Outcome], None, None]:
+    # An endpoint may load a model to answer nothing. What did not fit beside the requests in flight may fit
+    # once they have come back cheaper than they might have been.
+    while wanted and limits.remaining_s() > 0:
+        admitted = Admitted(wanted, requests, limits)
+        with contextlib.closing(_closable(ask(requests, admitted))) as outcomes:
+            for index, outcome in outcomes:
+                limits.settle(requests[index], outcome)
+                yield index, outcome
+                if limits.remaining_s() < -_GRACE_S:
+                    return
+        if not admitted.sent:
+            return
+        wanted = admitted.held
+
+
+def _closable(outcomes: Iterator[tuple[int, Outcome]]) -> Generator[tuple[int, Outcome], None, None]:
+    yield from outcomes
+
+
+def _note(errors: int, limits: Limits) -> str:
+    said = [f"{errors} error{'s' if errors != 1 else ''}"] if errors else []
+    if limits.price is not None and not limits.price.is_free:
+        of = "" if limits.max_usd is None else f" of ${limits.max_usd}"
+        said.append(f"${limits.usd:.4f}{of}")
+    return ", ".join(said)
+
+
+def _unfinished(limits: Limits, missing: Sequence[str]) -> Unfinished:
+    named = ", ".join(missing[:_NAMED_CASES]) + (", ..." if len(missing) > _NAMED_CASES else "")
+    cases = f"{len(missing):,} case{'s' if len(missing) != 1 else ''}"
+    spent = "" if limits.max_usd is None else f"; spent ${limits.usd:.4f}"
+    if limits.unconfirmed_usd:
+        spent += f", and at most ${limits.unconfirmed_usd:.4f} for attempts without an answer"
+    return Unfinished(f"{limits.reached}{spent}; without an answer: {cases} ({named})")
+
+
+def _requests(asking: Asking) -> tuple[dict[str, Request], list[int]]:
     """The different requests by key, in the order of the questions, and each question's number among them."""
     requests: dict[str, Request] = {}
     place: dict[str, int] = {}
     numbers: list[int] = []
+    endpoint = asking.endpoint
     identity, deterministic = endpoint.identity(), endpoint.deterministic
-    for question in questions:
+    for question in asking.questions:
         case = question.case
-        messages = render(prompt, case)
+        messages = render(asking.prompt, case)
         repeat = 0 if deterministic else question.repeat
-        request = Request(messages, list(case.tools) or None, sampling, repeat, case.id)
+        request = Request(messages, list(case.tools) or None, asking.sampling, repeat, case.id)
         key = response_key(endpoint.kind, identity, request, deterministic=deterministic)
         if endpoint.kind == "recorded":
             # Recorded answers belong to cases, and two cases with one prompt may have recorded two answers.
@@ -144,75 +301,3 @@ def _requests(
         requests.setdefault(key, request)
         numbers.append(place.setdefault(key, len(place)))
     return requests, numbers
-
-
-def _outcomes(
-    endpoint: Endpoint, requests: Sequence[Request], wanted: Sequence[int]
-) -> Generator[tuple[int, Outcome], None, None]:
-    if wanted:  # an endpoint may load a model to answer nothing
-        yield from endpoint.complete(requests, wanted)
-
-
-def _row(
-    question: Question, outcome: Outcome | None, *, cached: bool, truncated: Truncated
-) -> dict[str, Any]:
-    case = question.case
-    row: dict[str, Any] = {
-        "case_id": case.id,
-        "repeat": question.repeat,
-        "suite": case.suite,
-        "buckets": dict(question.buckets),
-        "scores": dict.fromkeys((item.name for item in question.metrics), None),
-        "output": None,
-        "latency_ms": None,
-        "input_tokens": None,
-        "output_tokens": None,
-        "cached": cached,
-        "error": None,
-    }
-    if case.cluster_id is not None:
-        row["cluster_id"] = case.cluster_id
-    if outcome is None:
-        outcome = Failure("no-answer", "the endpoint gave no answer")
-    if isinstance(outcome, Failure):
-        row["error"] = {"kind": outcome.kind, "message": outcome.message}
-        return row
-    output = _output(outcome)
-    row |= {
-        "output": output,
-        "latency_ms": outcome.latency_ms,
-        "input_tokens": outcome.input_tokens,
-        "output_tokens": outcome.output_tokens,
-    }
-    if outcome.finish_reason == "length" and truncated == "error":
-        row["error"] = {"kind": "truncated", "message": "the answer was cut at the token limit"}
-        return row
-    row["scores"] = {item.name: item.score(output, case.expected) for item in question.metrics}
-    return row
-
-
-def _output(completion: Completion) -> str:
-    if completion.tool_calls and not completion.text:
-        return orjson.dumps([dict(call) for call in completion.tool_calls]).decode()
-    return completion.text
-
-
-def _usage(
-    rows: Sequence[Mapping[str, Any]], fresh: Sequence[Outcome], requested: int, seconds: float
-) -> Usage:
-    answers = [outcome for outcome in fresh if isinstance(outcome, Completion)]
-    return Usage(
-        answers=sum(row["output"] is not None for row in rows),
-        cached=sum(row["cached"] for row in rows),
-        requested=requested,
-        errors=sum(row["error"] is not None for row in rows),
-        truncated=sum(answer.finish_reason == "length" for answer in answers),
-        input_tokens=_sum([answer.input_tokens for answer in answers]),
-        output_tokens=_sum([answer.output_tokens for answer in answers]),
-        seconds=round(seconds, 3),
-    )
-
-
-def _sum(counts: Sequence[int | None]) -> int | None:
-    known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None

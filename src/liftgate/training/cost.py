@@ -32,6 +32,24 @@ class Price:
 
 
 @dataclass(frozen=True)
+class TokenPrice:
+    """What a model's tokens cost when it answers, in US dollars per million."""
+
+    input_usd_per_mtok: Decimal
+    output_usd_per_mtok: Decimal
+
+    @property
+    def is_free(self) -> bool:
+        """True for a model whose machine is already paid for."""
+        return not self.input_usd_per_mtok and not self.output_usd_per_mtok
+
+    def usd(self, input_tokens: int, output_tokens: int) -> Decimal:
+        """Exact price of tokens read and written."""
+        usd = input_tokens * self.input_usd_per_mtok + output_tokens * self.output_usd_per_mtok
+        return usd / 1_000_000
+
+
+@dataclass(frozen=True)
 class Estimate:
     """Point estimate with the policy's buffer on top. `usd` is None when no price is known."""
 
@@ -93,6 +111,21 @@ def price_for(prices: Iterable[Price], provider: str, model: str) -> Price | Non
     """The row for this model, or the provider's `*` row, or None."""
     rows = [p for p in prices if p.provider == provider]
     return next((p for p in rows if p.model == model), next((p for p in rows if p.model == "*"), None))
+
+
+def token_price(prices: Iterable[Price], provider: str, model: str) -> TokenPrice | None:
+    """What this model's answers cost; None when the table does not say. A machine at no price answers free."""
+    price = price_for(prices, provider, model)
+    if price is None:
+        return None
+    if price.input_usd_per_mtok is not None and price.output_usd_per_mtok is not None:
+        return TokenPrice(price.input_usd_per_mtok, price.output_usd_per_mtok)
+    return TokenPrice(Decimal(0), Decimal(0)) if price.usd_per_hour == 0 else None
+
+
+def money(usd: Decimal) -> str:
+    """An exact amount as text: no exponent, no zeros that say nothing."""
+    return f"{usd.normalize():f}" if usd else "0"
 
 
 def estimate(

@@ -14,6 +14,7 @@ from typing import Any, Final, Protocol
 
 from liftgate.errors import InputError
 from liftgate.evaluation.completion import Outcome, Request
+from liftgate.evaluation.limits import Limits
 
 ENDPOINTS: Final[dict[str, str]] = {
     "local": "liftgate.evaluation.endpoints.local",
@@ -27,7 +28,8 @@ class Settings:
     """What a person says about an endpoint; each module takes what it needs and refuses what it lacks.
 
     `model` is a model id, or for `local` a model or adapter folder. `api_key` is the secret itself, read
-    from the environment by the command. `timeout_s` bounds one attempt of one request.
+    from the environment by the command. `timeout_s` bounds one attempt of one request. `limits` are those of the
+    run: an endpoint tells them of attempts that may be billed though nothing usable came back.
     """
 
     model: str
@@ -36,6 +38,7 @@ class Settings:
     concurrency: int = 8
     timeout_s: float = 60.0
     recorded: Path | None = None
+    limits: Limits | None = None
 
 
 class Endpoint(Protocol):
@@ -64,7 +67,8 @@ class Endpoint(Protocol):
         `requests` is the whole arm in a fixed order, so that an endpoint which answers in batches forms
         them over the whole list and a resumed run equals an undisturbed one. A fault of one request is a
         `Failure`; a fault that every request would meet raises `ProviderError`. Closing the iterator
-        abandons what is in flight.
+        abandons what is in flight. `wanted` is iterated as requests are sent, once: the run's budget sets
+        each one's worst case aside there, and ends the iteration when nothing more fits.
         """
         ...
 

@@ -90,6 +90,16 @@ class LocalEndpoint:
             "engine_version": ENGINE_VERSION,
         }
 
+    def groups(self, requests: Sequence[Request]) -> list[int]:
+        """The number of the batch in which each request is answered."""
+        renderer = load_renderer(self.base.folder, self.base.tokenizer_sha256)
+        numbers = [0] * len(requests)
+        batches = batched([renderer.prompt_ids(r.messages, r.tools) for r in requests])
+        for number, batch in enumerate(batches):
+            for index in batch:
+                numbers[index] = number
+        return numbers
+
     def complete(self, requests: Sequence[Request], wanted: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
         """Greedy answers, batch by batch. Raises `InputError` for a sampling it cannot honour."""
         for request in requests:
@@ -98,16 +108,16 @@ class LocalEndpoint:
                     "the local endpoint answers greedily",
                     hint="set temperature: 0 in the suite's sampling, or serve the model with vLLM",
                 )
+        missing = set(wanted)
+        if not missing:
+            return
         model = loaded(self.base)
         ids = [model.renderer.prompt_ids(r.messages, r.tools) for r in requests]
         shared = shared_prefix(ids)
-        order = sorted(range(len(ids)), key=lambda i: (len(ids[i]), ids[i], i))
-        missing = set(wanted)
+        batches = batched(ids)
         with model.speaking_as(self.adapter):
-            prefix = model.prefill(ids[order[0]][:shared]) if shared and order else None
-            size = max(1, min(BATCH_SIZE, BATCH_TOKENS // max(map(len, ids), default=1)))
-            for start in range(0, len(order), size):
-                batch = order[start : start + size]
+            prefix = model.prefill(ids[batches[0][0]][:shared]) if shared else None
+            for batch in batches:
                 if missing.isdisjoint(batch):
                     continue
                 limit = max(requests[i].sampling.max_tokens or DEFAULT_MAX_TOKENS for i in batch)
@@ -116,6 +126,13 @@ class LocalEndpoint:
                     if index in missing:
                         own = requests[index].sampling.max_tokens or DEFAULT_MAX_TOKENS
                         yield index, model.completion(answer[:own], len(ids[index]))
+
+
+def batched(prompts: Sequence[list[int]]) -> list[list[int]]:
+    """The prompts' indices in batches of like length: a function of the whole arm and nothing else."""
+    order = sorted(range(len(prompts)), key=lambda i: (len(prompts[i]), prompts[i], i))
+    size = max(1, min(BATCH_SIZE, BATCH_TOKENS // max(map(len, prompts), default=1)))
+    return [order[start : start + size] for start in range(0, len(order), size)]
 
 
 def shared_prefix(prompts: Sequence[list[int]]) -> int:

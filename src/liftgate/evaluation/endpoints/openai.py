@@ -1,20 +1,17 @@
 """Any OpenAI-compatible server: the provider itself, Azure, vLLM, a gateway, a local model server.
 
-The hot path is raw aiohttp with the wire format of `chat_format`; an event loop in its own thread asks while
-the caller stores and scores. What a reply means is decided in `chat_format`, how fast to ask in `pacing`.
+The hot path is raw aiohttp with the wire format of `chat_format`. What a reply means is decided in
+`chat_format`, how fast to ask in `pacing`; `streams` runs the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import queue
 import random
-import threading
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
@@ -22,29 +19,30 @@ from liftgate.errors import InputError, ProviderError
 from liftgate.evaluation import chat_format
 from liftgate.evaluation.chat_format import Fault, Retry
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request
-from liftgate.evaluation.endpoints import Settings
+from liftgate.evaluation.endpoints import Endpoint, Settings
+from liftgate.evaluation.limits import OVER_BUDGET, Limits
 from liftgate.evaluation.pacing import LONGEST_RETRY_AFTER_S, Pace
+from liftgate.evaluation.streams import Report, outcomes, settle
 
 if TYPE_CHECKING:
     import aiohttp
 
 DEFAULT_BASE_URL: Final = "https://api.openai.com/v1"
 MAX_REPLY_BYTES: Final = 64 * 1024 * 1024
-_Report = Callable[[int, Outcome], Awaitable[None]]
+# Attempts of these sorts were sent and may be billed, though nothing usable came back.
+_MAYBE_BILLED: Final = frozenset({Retry.CONNECTION, Retry.TIMEOUT, Retry.GARBLED})
+_WITHHELD: Final = frozenset({"content-filter", "unexpected-tool-call"})
 
 
 def connect(settings: Settings) -> OpenAIEndpoint:
-    """Check address and key; nothing is sent yet."""
+    """Check address and key; nothing is sent yet. A missing key matters once something has to be asked."""
     url = chat_url(settings.base_url or DEFAULT_BASE_URL)
-    key = (settings.api_key or "").strip()
-    if settings.api_key is None and not is_loopback(url):
-        raise InputError(
-            f"no key for {urlsplit(url).hostname}",
-            hint="export OPENAI_API_KEY=..., or name another variable with --api-key-env ('' for no key)",
-        )
-    if not key.isascii() or any(char.isspace() for char in key):
+    key = None if settings.api_key is None and not is_loopback(url) else (settings.api_key or "").strip()
+    if key and (not key.isascii() or any(char.isspace() for char in key)):
         raise InputError("the key holds a space or a character that no key has", hint="copy it again")
-    return OpenAIEndpoint(settings.model, url, key, settings.concurrency, settings.timeout_s)
+    return OpenAIEndpoint(
+        settings.model, url, key, settings.concurrency, settings.timeout_s, limits=settings.limits
+    )
 
 
 def chat_url(base_url: str) -> str:
@@ -76,10 +74,11 @@ class OpenAIEndpoint:
         self,
         model: str,
         url: str,
-        api_key: str = "",
+        api_key: str | None = "",
         concurrency: int = 8,
         timeout_s: float = 60.0,
         *,
+        limits: Limits | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         now: Callable[[], float] = time.perf_counter,
         unix_time: Callable[[], float] = time.time,
@@ -87,6 +86,7 @@ class OpenAIEndpoint:
     ) -> None:
         self._model, self._url, self._key = model, url, api_key
         self._concurrency, self._timeout_s = concurrency, timeout_s
+        self._limits = limits or Limits()
         self._sleep, self._now, self._unix_time, self._jitter = sleep, now, unix_time, jitter
         self._limit_key = "max_tokens"
 
@@ -96,70 +96,59 @@ class OpenAIEndpoint:
 
     def complete(self, requests: Sequence[Request], wanted: Sequence[int]) -> Iterator[tuple[int, Outcome]]:
         """Ask for every wanted request, at most `concurrency` at a time, and yield outcomes as they come."""
-        if not wanted:
-            return
-        came: queue.SimpleQueue[_Came | BaseException | None] = queue.SimpleQueue()
-        stop = _Stop()
+        yield from _complete([self], lambda index: 0, requests, wanted)
 
-        async def report(index: int, outcome: Outcome) -> None:
-            # The worker goes on once the caller has dealt with its answer: when the process is killed, no
-            # more is lost than what was in flight.
-            loop = asyncio.get_running_loop()
-            taken: asyncio.Future[None] = loop.create_future()
-            came.put(_Came(index, outcome, lambda: loop.call_soon_threadsafe(_settle, taken)))
-            await taken
+    def complete_both(
+        self, other: Endpoint, requests: Sequence[Request], seam: int, wanted: Sequence[int]
+    ) -> Iterator[tuple[int, Outcome]]:
+        """The same for two models in one stream; requests from number `seam` on are the other's."""
+        if not isinstance(other, OpenAIEndpoint):
+            raise TypeError("both endpoints must speak HTTP")
+        yield from _complete([self, other], lambda index: int(index >= seam), requests, wanted)
 
-        def ask() -> None:
-            try:
-                asyncio.run(stop.watched(self._ask_all(requests, wanted, report)))
-            except asyncio.CancelledError:
-                pass
-            except BaseException as error:  # handed to the caller's thread, which raises it
-                came.put(error)
-            came.put(None)
+    def check_key(self) -> None:
+        """Refuse to ask a server away from this machine without a key."""
+        if self._key is None:
+            raise InputError(
+                f"no key for {urlsplit(self._url).hostname}",
+                hint="export OPENAI_API_KEY=..., or name another variable with --api-key-env ('' for no key)",
+            )
 
-        thread = threading.Thread(target=ask, name="liftgate-openai", daemon=True)
-        thread.start()
-        try:
-            while (item := came.get()) is not None:
-                if isinstance(item, BaseException):
-                    raise item
-                yield item.index, item.outcome
-                with contextlib.suppress(RuntimeError):  # the loop has ended on an error that comes next
-                    item.taken()
-        finally:
-            stop()
-            thread.join()
+    @property
+    def concurrency(self) -> int:
+        """Requests at once."""
+        return self._concurrency
 
-    async def _ask_all(self, requests: Sequence[Request], wanted: Sequence[int], report: _Report) -> None:
+    def remaining_s(self) -> float:
+        """Seconds until the run's deadline."""
+        return self._limits.remaining_s()
+
+    @property
+    def server(self) -> str:
+        """Host and port: two models behind one server share its patience."""
+        return urlsplit(self._url).netloc
+
+    def session(self) -> aiohttp.ClientSession:
+        """A session of the running event loop with this endpoint's key and time limit."""
         import aiohttp
 
-        pace = Pace(self._concurrency, now=self._now, jitter=self._jitter)
         headers = {"Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        waiting = iter(wanted)
-        async with aiohttp.ClientSession(
+        return aiohttp.ClientSession(
             headers=headers,
             connector=aiohttp.TCPConnector(limit=0, ttl_dns_cache=300),
             timeout=aiohttp.ClientTimeout(total=self._timeout_s),
             trust_env=not is_loopback(self._url),
             cookie_jar=aiohttp.DummyCookieJar(),
-        ) as session:
+        )
 
-            async def work() -> None:
-                for index in waiting:
-                    await report(index, await self._ask(session, pace, requests[index]))
+    def pace(self) -> Pace:
+        """How fast this endpoint may be asked."""
+        return Pace(self._concurrency, now=self._now, jitter=self._jitter)
 
-            workers = [asyncio.create_task(work()) for _ in range(min(self._concurrency, len(wanted)))]
-            try:
-                await asyncio.gather(*workers)
-            finally:
-                for worker in workers:
-                    worker.cancel()
-                await asyncio.gather(*workers, return_exceptions=True)
-
-    async def _ask(self, session: aiohttp.ClientSession, pace: Pace, request: Request) -> Outcome:
+    async def ask(self, session: aiohttp.ClientSession, pace: Pace, request: Request) -> Outcome:
+        """One request, asked again for as long as its faults allow."""
         made: Counter[Retry] = Counter()
         while True:
             await self._turn(pace)
@@ -178,17 +167,21 @@ class OpenAIEndpoint:
             pace.faulted(reply)
             if ends_the_run(reply, pace):
                 raise self._failed(reply, request)
+            may_be_billed = reply.retry in _MAYBE_BILLED or reply.kind in _WITHHELD
+            affordable = self._limits.lost(request) if may_be_billed else True
             if not pace.may_retry(reply, made):
                 if reply.retry is Retry.UNREACHABLE:
                     raise self._failed(reply, request)
                 return Failure(reply.kind, _after(made.total(), reply.message))
+            if not affordable:
+                return Failure(OVER_BUDGET, "the budget has no room for another attempt")
             await self._sleep(pace.wait_s(reply, made.total()))
 
     async def _turn(self, pace: Pace) -> None:
         while (pause_s := pace.pause_s()) > 0:
             await self._sleep(pause_s)
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        if not pace.enter(lambda: _settle(turn)):
+        if not pace.enter(lambda: settle(turn)):
             await turn
 
     async def _attempt(
@@ -215,11 +208,48 @@ class OpenAIEndpoint:
 
     def _failed(self, fault: Fault, request: Request) -> ProviderError:
         where = urlunsplit((*urlsplit(self._url)[:3], "", ""))
-        said = quotable(fault.detail, request, secret=self._key)
+        said = quotable(fault.detail, request, secret=self._key or "")
         sentence = f"{where}: {fault.message}" + (f": {said}" if said else "")
         return ProviderError(
             sentence, hint=_HINTS.get(fault.kind, "run the same command again once it is up")
         )
+
+
+def _complete(
+    endpoints: Sequence[OpenAIEndpoint],
+    owner: Callable[[int], int],
+    requests: Sequence[Request],
+    wanted: Sequence[int],
+) -> Iterator[tuple[int, Outcome]]:
+    """Ask the endpoints in one stream; `owner` says which one a request belongs to."""
+    if not wanted:
+        return
+    for endpoint in endpoints:
+        endpoint.check_key()
+
+    async def ask_all(report: Report) -> None:
+        by_server: dict[str, Pace] = {}
+        paces = [by_server.setdefault(endpoint.server, endpoint.pace()) for endpoint in endpoints]
+        waiting = iter(wanted)
+        async with contextlib.AsyncExitStack() as stack:
+            sessions = [await stack.enter_async_context(endpoint.session()) for endpoint in endpoints]
+
+            async def work() -> None:
+                for index in waiting:
+                    one = owner(index)
+                    outcome = await endpoints[one].ask(sessions[one], paces[one], requests[index])
+                    await report(index, outcome)
+
+            at_once = min(endpoints[0].concurrency, len(wanted))
+            workers = [asyncio.create_task(work()) for _ in range(at_once)]
+            try:
+                await asyncio.gather(*workers)
+            finally:
+                for worker in workers:
+                    worker.cancel()
+                await asyncio.gather(*workers, return_exceptions=True)
+
+    yield from outcomes(ask_all, remaining_s=endpoints[0].remaining_s)
 
 
 _HINTS: Final = {
@@ -285,43 +315,3 @@ async def _read(response: aiohttp.ClientResponse) -> bytes | None:
 
 def _after(attempts: int, message: str) -> str:
     return message if attempts == 1 else f"{message}; {attempts} attempts"
-
-
-@dataclass(frozen=True)
-class _Came:
-    """An outcome on its way to the caller's thread."""
-
-    index: int
-    outcome: Outcome
-    taken: Callable[[], object]
-
-
-def _settle(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
-
-
-class _Stop:
-    """Cancels a coroutine from another thread, before or while it runs."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._called = False
-        self._cancel: Callable[[], object] | None = None
-
-    async def watched(self, work: Awaitable[None]) -> None:
-        task = asyncio.current_task()
-        loop = asyncio.get_running_loop()
-        with self._lock:
-            if task is not None and not self._called:
-                self._cancel = lambda: loop.call_soon_threadsafe(task.cancel)
-            elif task is not None:
-                task.cancel()
-        await work
-
-    def __call__(self) -> None:
-        with self._lock:
-            self._called = True
-            if self._cancel is not None:
-                with contextlib.suppress(RuntimeError):  # the loop has ended by itself
-                    self._cancel()
