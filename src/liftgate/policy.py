@@ -79,11 +79,13 @@ class ErrorsPolicy:
 
 @dataclass(frozen=True)
 class DataPolicy:
-    """Volume and provenance of a training dataset."""
+    """Volume, provenance and content of a training dataset. None leaves a number to the task."""
 
     max_synthetic_share: float = 0.3
-    min_rows: int = 10
-    min_rows_per_class: int = 20
+    min_rows: int | None = None
+    min_rows_per_class: int | None = None
+    min_class_evenness: float = 0.7
+    max_mutable_fact_share: float = 0.1
     validation_share: tuple[float, float] = (0.15, 0.2)
 
 

@@ -58,7 +58,7 @@ def test_json_is_one_object_with_exactly_the_keys_of_the_contract(
             {
                 "rule": "too-few-rows",
                 "severity": "warning",
-                "message": "2 usable rows; the policy asks for at least 10",
+                "message": "2 usable rows; training needs at least 10",
                 "path": str(file),
                 "line": None,
             },
@@ -81,7 +81,7 @@ def test_people_read_places_and_one_sum(tmp_path: Path, capsys: pytest.CaptureFi
     assert err.splitlines()[0] == f"{file}:2: error: repeats line 1 [duplicate-row]"
     assert err.splitlines()[-2:] == [
         f"{file}: and 3 more [duplicate-row]",
-        f"{file}: 14 rows, 196 tokens (o200k_base), 14 findings: block",
+        f"{file}: 14 rows, 196 tokens (o200k_base), 13 findings: block",
     ]
 
 
@@ -173,7 +173,7 @@ def test_a_target_brings_its_limits_and_is_checked(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.jsonl", row("Where is it"), row("I was charged twice"))
     report = validate.validate_files(file, target="openai")
     assert [(f["rule"], f["severity"], f["message"]) for f in report["findings"]] == [
-        ("too-few-rows", "error", "2 usable rows; the policy asks for at least 10")
+        ("too-few-rows", "error", "2 usable rows; training needs at least 10")
     ]
     with pytest.raises(InputError, match="not a target"):
         validate.validate_files(file, target="elsewhere")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from liftgate.config import load
 from liftgate.data.asking import Asking
 from liftgate.data.card import Card, Release, read_card
 from liftgate.data.dataset import Dataset, read_rows
@@ -76,6 +77,14 @@ def asking(suite: Path) -> tuple[Asking, ...]:
         for arm in folder.suite.arms.values()
         for prompt in [folder.prompt(arm)]
     )
+
+
+def task(suite: Path | None, card: Card | None) -> str | None:
+    """The kind of task: as the suite writes it, else the card's, else a suite's default; None without both."""
+    if suite is None:
+        return card.task if card else None
+    written = load(read_bytes(suite, "suite"), str(suite), "suite").data.get("task")
+    return str(written or (card.task if card else "classification"))
 
 
 def _at(base: str, card: Card) -> tuple[tuple[Release, ...] | None, Mapping[str, str]]:

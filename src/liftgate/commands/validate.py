@@ -99,6 +99,7 @@ def validate_files(
             history=surroundings.history(about, file) if about else (),
             releases=surroundings.releases(about, file, base) if about else None,
             asking=surroundings.asking(suite) if suite else (),
+            task=surroundings.task(suite, about),
             thresholds=thresholds.data,
             encoding=checked_encoding(encoding or (profile.encoding if profile else DEFAULT_ENCODING)),
             target=profile,

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from liftgate.data.checks import conversation, duplicates, labels, leakage, privacy, provenance, secrets
+from liftgate.data.checks import (
+    conversation,
+    duplicates,
+    labels,
+    leakage,
+    privacy,
+    provenance,
+    secrets,
+    volume,
+)
 from liftgate.data.checks import format as form
 from liftgate.data.checks.context import Context
 from liftgate.findings import Finding, ordered
@@ -35,8 +44,9 @@ RULES: Final[dict[str, Rule]] = {
     "near-duplicate-row": duplicates.near_duplicate_row,
     "split-leak": duplicates.split_leak,
     "contradictory-label": labels.contradictory_label,
-    "too-few-rows": labels.too_few_rows,
-    "small-class": labels.small_class,
+    "too-few-rows": volume.too_few_rows,
+    "small-class": volume.small_class,
+    "class-imbalance": volume.class_imbalance,
     "pii": privacy.pii,
     "secret": secrets.secret,
     "golden-leak": leakage.golden_leak,

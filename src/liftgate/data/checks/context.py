@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from liftgate.data.answers import tool_names, trained_messages
 from liftgate.data.asking import Asking
 from liftgate.data.card import Card
 from liftgate.data.dataset import Dataset, Message, Row, text_of
@@ -35,6 +36,7 @@ class Context:
     history: tuple[Dataset, ...] = ()
     releases: Releases | None = None
     asking: tuple[Asking, ...] = ()
+    task: str | None = None
     thresholds: DataPolicy = field(default_factory=DataPolicy)
     encoding: str = DEFAULT_ENCODING
     target: Target | None = None
@@ -105,14 +107,27 @@ class Context:
         return [group for group in groups.values() if len(group) > 1]
 
     @cached_property
-    def classes(self) -> Sequence[str]:
-        """`metadata.label` of the rows that have one; short answers that repeat when no row has one."""
-        labels = [row.label for row in self.rows if row.label is not None]
-        if labels:
-            return labels
+    def is_labelled(self) -> bool:
+        """Some row names its class itself, as `metadata.label`."""
+        return any("label" in row.metadata for row in self.rows)
+
+    @cached_property
+    def row_classes(self) -> Sequence[str | None]:
+        """The class of every row: its label; when no row has one, short answers that repeat or tools called."""
+        if self.is_labelled:
+            return [row.label for row in self.rows]
+        if self.task == "tools":
+            return [_first_tool(row) for row in self.rows]
         answers = [row.answer for row in self.rows]
+        if self.task in {"extraction", "style"} or len(set(answers)) * 5 > len(answers):
+            return [None] * len(answers)
         short = all(len(answer) <= 64 and "\n" not in answer for answer in answers)
-        return answers if short and len(set(answers)) * 5 <= len(answers) else []
+        return answers if short else [None] * len(answers)
+
+    @cached_property
+    def classes(self) -> Sequence[str]:
+        """The classes of the rows that have one."""
+        return [name for name in self.row_classes if name is not None]
 
     @property
     def is_validation(self) -> bool:
@@ -167,6 +182,10 @@ def _frame(row: Row) -> bytes:
     """What surrounds the user's words before the answer: system prompt and earlier turns."""
     before = row.messages[:-1] if row.messages[-1]["role"] == "assistant" else row.messages
     return normal_print("\n".join(f"{m['role']} {_said(m)}" for m in before if m["role"] != "user"))
+
+
+def _first_tool(row: Row) -> str | None:
+    return next((name for message in trained_messages(row) for name in tool_names(message)), None)
 
 
 def _said(message: Message) -> str:

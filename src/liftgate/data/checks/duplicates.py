@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from liftgate.data.answers import answer_key
 from liftgate.data.checks.context import Context
-from liftgate.data.text import normal_print, normalise
+from liftgate.data.text import normal_print
 from liftgate.findings import Finding
 
 
@@ -16,10 +17,10 @@ def duplicate_row(context: Context) -> Iterator[Finding]:
     Fix: keep one of them.
     """
     for group in context.repeated_questions:
-        first: dict[tuple[str | None, str], int] = {}
+        first: dict[tuple[str | None, str | bytes], int] = {}
         for index in group:
             row = context.rows[index]
-            earlier = first.setdefault((row.label, normalise(row.answer)), index)
+            earlier = first.setdefault((row.label, answer_key(row)), index)
             if earlier != index:
                 same = context.prompts[earlier] == context.prompts[index]
                 how = "repeats" if same else "repeats, but for case, punctuation and spaces,"

@@ -1,13 +1,12 @@
-"""Labels: answers that disagree, and classes too small to be learnt."""
+"""Labels: answers that disagree with one another."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 
+from liftgate.data.answers import answer_key, json_of
 from liftgate.data.checks.context import Context
 from liftgate.data.dataset import Row
-from liftgate.data.text import normalise, shown
 from liftgate.findings import Finding
 
 _CLOSED_WORDS = 12
@@ -16,60 +15,34 @@ _CLOSED_WORDS = 12
 def contradictory_label(context: Context) -> Iterator[Finding]:
     """The same question stands in the dataset with two different answers.
 
+    Answers that are JSON are compared as JSON, tool calls by name and arguments. Two long free texts may both
+    be right and are a warning; so are two questions that nearly repeat one another with different labels, or,
+    where rows carry no label, with different short answers.
     Why: the model learns a coin toss, and whichever answer the golden set expects is wrong half the time.
     Fix: decide which answer is right and correct or remove the other row.
     """
     for group in context.repeated_questions:
         first = context.rows[group[0]]
-        told = {(first.label, normalise(first.answer))}
+        told = {(first.label, answer_key(first))}
         for index in group[1:]:
             row = context.rows[index]
-            variant = (row.label, normalise(row.answer))
+            variant = (row.label, answer_key(row))
             if variant not in told:
                 told.add(variant)
                 yield from _contradiction(context, first, row)
+    what = "label" if context.is_labelled else "answer"
     for earlier, later in context.near_repeats:
-        one, other = context.rows[earlier], context.rows[later]
-        if one.label is not None and other.label is not None and one.label != other.label:
-            message = f"nearly the same question as line {one.line}, other label"
-            yield context.finding("contradictory-label", message, other, warn=True)
-
-
-def too_few_rows(context: Context) -> Iterator[Finding]:
-    """The dataset has fewer rows than the policy asks for (`data.min_rows`), or than the target accepts.
-
-    Why: providers refuse tiny files, and a lift from a handful of rows is noise.
-    Fix: add rows.
-    """
-    count, least = len(context.rows), context.thresholds.min_rows
-    whose = "the policy asks for"
-    if context.target and context.target.least_rows > least:
-        least, whose = context.target.least_rows, f"{context.target.name} asks for"
-    if 0 < count < least:
-        message = f"{count} usable rows; {whose} at least {least}"
-        yield context.finding("too-few-rows", message, warn=not context.is_meant_for_training)
-
-
-def small_class(context: Context) -> Iterator[Finding]:
-    """A class has fewer rows than the policy asks for (`data.min_rows_per_class`).
-
-    Why: a class hardly seen is hardly learnt, and the golden set says so only after the money is spent.
-    Fix: add rows of that class, or merge it with another.
-    """
-    if context.is_validation:
-        return
-    least = context.thresholds.min_rows_per_class
-    for name, count in sorted(Counter(context.classes).items()):
-        if count < least:
-            message = f"class {shown(name, 'with a long name')} has {count} rows; the policy asks for {least}"
-            yield context.finding("small-class", message, warn=context.card is None)
+        one, other = context.row_classes[earlier], context.row_classes[later]
+        if one is not None and other is not None and one != other:
+            message = f"nearly the same question as line {context.rows[earlier].line}, other {what}"
+            yield context.finding("contradictory-label", message, context.rows[later], warn=True)
 
 
 def _contradiction(context: Context, first: Row, row: Row) -> Iterator[Finding]:
     if first.label is not None and row.label is not None and first.label != row.label:
         yield context.finding("contradictory-label", f"same question as line {first.line}, other label", row)
         return
-    if normalise(first.answer) == normalise(row.answer):
+    if answer_key(first) == answer_key(row):
         return
     # Two long free texts may both be right answers; two labels or JSON objects cannot.
     free = not (_closed(first.answer) or _closed(row.answer))
@@ -78,4 +51,4 @@ def _contradiction(context: Context, first: Row, row: Row) -> Iterator[Finding]:
 
 
 def _closed(answer: str) -> bool:
-    return answer.startswith(("{", "[")) or len(answer.split()) <= _CLOSED_WORDS
+    return json_of(answer) is not None or len(answer.split()) <= _CLOSED_WORDS
