@@ -6,6 +6,7 @@ Files of a pull request are read as data; nothing is checked out and no hook, fi
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -71,6 +72,69 @@ def changes(root: Path, base: str, head: str) -> list[Change]:
     return found
 
 
+def merge_base(root: Path, commit: str) -> str:
+    """Where HEAD left the line of `commit`; `commit` itself when their histories do not meet (a shallow clone)."""
+    try:
+        return git(root, "merge-base", commit, "HEAD").decode().strip()
+    except InputError:
+        return commit
+
+
+def listing(root: Path, commit: str, folder: str) -> dict[str, str]:
+    """Name → blob id of the plain files that lie in a folder (`.` is the root) at a commit."""
+    place = [] if folder == "." else ["--", f":(top,literal){folder}/"]
+    listed = git(root, "ls-tree", "-z", "--full-tree", commit, *place).decode("utf-8", "surrogateescape")
+    found = {}
+    for line in listed.split("\0"):
+        meta, _, path = line.partition("\t")
+        if meta.startswith("100"):
+            found[path.rsplit("/", 1)[-1]] = meta.split(" ")[2]
+    return found
+
+
+def changed_lines(root: Path, base: str, head: str, path: str) -> tuple[range, ...]:
+    """The lines of a file that `head` adds or alters against the merge base, as ranges of 1-based numbers."""
+    output = git(
+        root,
+        "diff",
+        "--unified=0",
+        "--inter-hunk-context=0",
+        "--text",
+        "--no-color",
+        "--no-renames",
+        "--no-textconv",
+        "--no-ext-diff",
+        f"{base}...{head}",
+        "--",
+        f":(top,literal){path}",
+    )
+    found = []
+    for line in _hunk_heads(output.split(b"\n")):
+        start, _, count = line.split(b" ")[2].removeprefix(b"+").partition(b",")
+        found.append(range(int(start), int(start) + int(count or 1)))
+    return tuple(lines for lines in found if lines)
+
+
+def _hunk_heads(lines: list[bytes]) -> Iterator[bytes]:
+    # A row of the file may look like a hunk's head, so the lines that a head announces are skipped by number.
+    skip = 0
+    for line in lines:
+        if skip and not line.startswith(b"\\"):
+            skip -= 1
+        elif not skip and line.startswith(b"@@ "):
+            yield line
+            skip = sum(int((part.partition(b",")[2]) or 1) for part in line.split(b" ")[1:3])
+
+
+def uncommitted(root: Path, folder: str) -> list[str]:
+    """Files under a folder that the last commit does not hold as they lie on disk, new ones included."""
+    spec = f":(top,literal){folder}"
+    listed = git(root, "ls-files", "-z", "--full-name", "--modified", "--deleted", "--", spec)
+    listed += git(root, "ls-files", "-z", "--full-name", "--others", "--exclude-standard", "--", spec)
+    listed += git(root, "diff", "--cached", "--name-only", "-z", "--no-renames", "--", spec)
+    return sorted(set(listed.decode("utf-8", "surrogateescape").split("\0")) - {""})
+
+
 def show(root: Path, commit: str, path: str) -> bytes | None:
     """The bytes of a plain file at a commit, or None when there is no such file."""
     listed = git(root, "ls-tree", "-z", commit, "--", f":(top,literal){path}").decode(
@@ -96,3 +160,18 @@ def materialise(root: Path, commit: str, folder: str, target: Path) -> list[str]
         write_bytes(target / path, git(root, "cat-file", "blob", blob))
         written.append(path)
     return written
+
+
+def keeps(path: Path) -> bool:
+    """True when git keeps the path, or would with the next `git add`: inside a work tree and not ignored."""
+    folder = path.resolve().parent
+    while not folder.is_dir():
+        folder = folder.parent
+    if not any((above / ".git").exists() for above in (folder, *folder.parents)):
+        return False
+    command = ["git", "-C", str(folder), "check-ignore", "-q", "--", str(path.resolve())]
+    try:
+        # A tracked file is not ignored, whatever .gitignore says; neither is one that git could not judge.
+        return subprocess.run(command, capture_output=True, check=False).returncode != 0
+    except FileNotFoundError:
+        return True

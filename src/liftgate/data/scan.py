@@ -27,7 +27,7 @@ def matches(rows: Iterable[Row], pattern: str) -> Iterator[Match]:
 
     Rows are searched as JSON, many at a time, because one call of the engine costs more than a row.
     """
-    expression = _compiled(pattern)
+    expression = compiled(pattern)
     for batch, text, ends in _batches(rows):
         at = 0
         for found in expression.finditer(text):
@@ -41,7 +41,8 @@ def matches(rows: Iterable[Row], pattern: str) -> Iterator[Match]:
 
 
 @cache
-def _compiled(pattern: str) -> Any:
+def compiled(pattern: str) -> Any:
+    """A pattern over bytes, made once."""
     import re2
 
     options = re2.Options()
@@ -68,5 +69,6 @@ def _batches(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bytes, list[int]]
 
 
 def _joined(texts: list[bytes]) -> bytes:
-    # An escaped line end must not glue its letter to the word that follows it; the length stays.
-    return b"".join(texts).replace(b"\\n", b"  ")
+    # An escaped line end or tab must not glue its letter to the word that follows it; the length stays.
+    text = b"".join(texts).replace(b"\\n", b"  ")
+    return text.replace(b"\\t", b"  ") if b"\\t" in text else text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from liftgate.data.checks.context import Context
 from liftgate.data.dataset import Row
@@ -32,12 +32,14 @@ _SSN: Final = re.compile(r"\d{3}-\d{2}-\d{4}")
 _DATE: Final = re.compile(r"(19|20)\d\d[-/.]\d\d[-/.]\d\d|\d\d[-/.]\d\d[-/.](19|20)\d\d")
 _PHONE: Final = re.compile(
     r"\+\d[\d ()./-]{6,}\d|\(?\d{3}\)?[ .-]\d{3}[ .-]\d{4}"
-    r"|\(?0\d{1,4}\)?([ ./-]\d{2,4}){2,5}|\(\d{2,4}\) ?\d{3,4}[ -]\d{4}"
+    r"|\(?0\d{1,4}\)?([ ./-]\d{2,4}){2,5}|\(\d{2,4}\) ?\d{3,4}[ -]\d{4}|0[1-9]\d{1,3}[-/]\d{6,8}"
 )
 _PHONE_WORDS: Final = re.compile(
-    r"(?i)\b(phone|call|calls|called|tel|telephone|mobile|cell|fax|text|whatsapp|sms|reach)\b"
+    r"(?i)\b(phone|call|calls|called|tel|telephone|mobile|cell|fax|text(?!\")|texts|whatsapp|sms|reach|ring|dial"
+    r"|messages? (?:to|on|at|from)|telefon|handy|rufnummer|mobil|teléfono|móvil|llamar|llámame|téléphone"
+    r"|portable|appeler)\b"
 )
-_NOT_A_CARD: Final = re.compile(
+_NAMED_NUMBER: Final = re.compile(
     r"(?i)\b(order|invoice|ticket|tracking|ref|reference|case|parcel|shipment|serial)\b[^.]*$"
 )
 
@@ -52,8 +54,8 @@ def pii(context: Context) -> Iterator[Finding]:
     """
     found: dict[int, dict[str, Row]] = {}
     for match in matches(context.rows, CANDIDATE):
-        if kind := kind_of(match):
-            found.setdefault(match.row.line, {})[kind] = match.row
+        for part in confirmed(match):
+            found.setdefault(match.row.line, {})[part.kind] = match.row
     for kinds in found.values():
         certain = sorted(kind for kind in kinds if kind != PHONE)
         named = [*certain, PHONE] if PHONE in kinds else certain
@@ -62,13 +64,52 @@ def pii(context: Context) -> Iterator[Finding]:
 
 
 PHONE: Final = "a phone number"
+CARD: Final = "a card number"
+_STAND_OUT: Final = frozenset({"an IBAN", "a national id", "an IP address"})
+_LONG_CARD: Final = 15
+_WORD: Final = re.compile(r"[^ ]+")
 
 
-def kind_of(match: Match) -> str | None:
-    """What a candidate is, or None when its check digits or its surroundings say that it is nothing."""
-    if "@" not in match.text and not match.text[0].isalnum():
-        match = match._replace(text=match.text[1:], before=match.before + match.text[0])
-    return next((kind for kind, confirmed in _KINDS.items() if confirmed(match)), None)
+class Part(NamedTuple):
+    """A stretch of a candidate that is personal data."""
+
+    kind: str
+    start: int
+    end: int
+
+
+def confirmed(match: Match) -> Iterator[Part]:
+    """What a candidate holds: itself as a rule, one or two of its words when it took neighbours along.
+
+    Nothing when check digits or surroundings say that it only looks like personal data.
+    """
+    text = match.text
+    first = 0 if "@" in text or text[0].isalnum() else 1
+    yield from _parts(match, [(w.start(), w.end()) for w in _WORD.finditer(text, first)])
+
+
+def _parts(match: Match, words: list[tuple[int, int]]) -> Iterator[Part]:
+    if not words:
+        return
+    start, end = words[0][0], words[-1][1]
+    if kind := _kind(match, start, end):
+        yield Part(kind, start, end)
+        return
+    for size in range(len(words) - 1, 0, -1):
+        for at in range(len(words) - size + 1):
+            start, end = words[at][0], words[at + size - 1][1]
+            kind = _kind(match, start, end)
+            # Chance confirms short runs of a longer number too often; these kinds are long or oddly formed.
+            if kind in _STAND_OUT or (kind == CARD and end - start >= _LONG_CARD):
+                yield from _parts(match, words[:at])
+                yield Part(kind, start, end)
+                yield from _parts(match, words[at + size :])
+                return
+
+
+def _kind(match: Match, start: int, end: int) -> str | None:
+    part = Match(match.row, match.text[start:end], match.before + match.text[:start])
+    return next((kind for kind, is_kind in _KINDS.items() if is_kind(part)), None)
 
 
 def _is_email(match: Match) -> bool:
@@ -94,7 +135,7 @@ def _is_card(match: Match) -> bool:
         return False
     from stdnum import luhn
 
-    return bool(luhn.is_valid(digits)) and not _NOT_A_CARD.search(match.before)
+    return bool(luhn.is_valid(digits)) and not _NAMED_NUMBER.search(match.before)
 
 
 def _is_national_id(match: Match) -> bool:
@@ -130,7 +171,9 @@ def _is_phone(match: Match) -> bool:
         return False
     if _PHONE.fullmatch(match.text) and not _SSN.fullmatch(match.text):
         return True
-    return bool(_PHONE_WORDS.search(match.before)) and not re.search(r"[A-Za-z@:]", match.text)
+    if re.search(r"[A-Za-z@:]", match.text) or _NAMED_NUMBER.search(match.before):
+        return False
+    return bool(_PHONE_WORDS.search(match.before))
 
 
 _KINDS: Final[dict[str, Callable[[Match], bool]]] = {
@@ -138,6 +181,6 @@ _KINDS: Final[dict[str, Callable[[Match], bool]]] = {
     "an IBAN": _is_iban,
     "a national id": _is_national_id,
     "an IP address": _is_ip,
-    "a card number": _is_card,
+    CARD: _is_card,
     PHONE: _is_phone,
 }

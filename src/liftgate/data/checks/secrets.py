@@ -33,7 +33,7 @@ _ASSIGNED: Final = (
     r"(?i)(?:pass(?:word|wd)?|secret|token|api[ _\-]?key|access[ _\-]?key|account[ _\-]?key|client[ _\-]?secret)"
     r"(?: is)?\s*(?:\\?[\"'])?\s*[:=]?\s*(?:\\?[\"'])?[A-Za-z0-9+/=_\-]{16,}"
 )
-_CANDIDATE: Final = "|".join((*_MARKED.values(), f"(?:{_ASSIGNED})"))
+CANDIDATE: Final = "|".join((*_MARKED.values(), f"(?:{_ASSIGNED})"))
 _KINDS: Final = {kind: re.compile(pattern) for kind, pattern in _MARKED.items()}
 _TAIL: Final = re.compile(r"[A-Za-z0-9+/=_\-]{16,}$")
 _LEAST_BITS: Final = 3.5
@@ -48,11 +48,19 @@ def secret(context: Context) -> Iterator[Finding]:
     Fix: revoke it first, then remove the row. This finding cannot be waived.
     """
     told: set[tuple[int, str]] = set()
-    for match in matches(context.rows, _CANDIDATE):
+    for match in matches(context.rows, CANDIDATE):
         kind = _kind(match.text)
         if kind and (match.row.line, kind) not in told:
             told.add((match.row.line, kind))
             yield context.finding("secret", f"holds {kind}; revoke it", match.row)
+
+
+def located(text: str) -> int | None:
+    """How many letters at the end of a candidate are the credential itself, None when it is none."""
+    if any(pattern.fullmatch(text) for pattern in _KINDS.values()):
+        return len(text)
+    tail = _TAIL.search(text)
+    return len(tail.group()) if tail and _looks_random(tail.group()) else None
 
 
 def _kind(text: str) -> str | None:

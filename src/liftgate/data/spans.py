@@ -1,0 +1,123 @@
+"""Where personal data and credentials stand in one text, judged as the rules `pii` and `secret` judge a row."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from liftgate.data.checks import privacy, secrets
+from liftgate.data.dataset import Row
+from liftgate.data.scan import Match, compiled
+
+SECRET: Final = "SECRET"  # noqa: S105
+PHONE: Final = "PHONE"
+KINDS: Final = {
+    "an e-mail address": "EMAIL",
+    "an IBAN": "IBAN",
+    "a national id": "NATIONAL_ID",
+    "an IP address": "IP",
+    "a card number": "CARD",
+    privacy.PHONE: PHONE,
+}
+"""The rule's words for a kind → the word in its placeholder."""
+
+# Letters of every alphabet, where the rule's own pattern is content to find the ASCII part of an address.
+_EMAIL: Final = r"[\pL\pN._%+\-]+@[\pL\pN\-]+(?:\.[\pL\pN\-]+)*\.\pL{2,}"
+_KEY_BLOCK_END: Final = re.compile(r"-----END (?:[A-Z]+ )*PRIVATE KEY-----")
+_SPACES: Final = bytes.maketrans(b"\n\t", b"  ")
+_ESCAPED_SPACE: Final = re.compile(rb"\\[nt]")
+_NO_ROW: Final = Row(0, {})
+
+
+class Span(NamedTuple):
+    """A stretch of a text. `kind` is None for what only looks like personal data.
+
+    `key` is equal for all spellings of one value.
+    """
+
+    start: int
+    end: int
+    kind: str | None
+    key: str
+
+
+def spans(text: str, before: str, *, strict: bool = False) -> list[Span]:
+    """Candidates in the order of the text, none overlapping another; credentials win over the rest.
+
+    With `strict`, the words around a number do not excuse it.
+    """
+    found = [*_secrets(text, before), *_emails(text), *_candidates(text, before, strict=strict)]
+    kept: list[Span] = []
+    for span in found:
+        if all(span.end <= other.start or span.start >= other.end for other in kept):
+            kept.append(span)
+    return sorted(kept)
+
+
+def key_of(text: str) -> str:
+    """What all spellings of one value have in common."""
+    if "@" in text:
+        return text.lower()
+    if ":" in text or text.count(".") == 3:
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            pass
+    compact = "".join(letter for letter in text.replace("(0)", "") if letter.isalnum()).upper()
+    return compact[2:] if text.startswith("00") else compact
+
+
+def _candidates(text: str, before: str, *, strict: bool) -> Iterator[Span]:
+    whole = (before + text).encode()
+    # Line ends must not part a number from the word before it; the length stays.
+    searched = _ESCAPED_SPACE.sub(b"  ", whole.translate(_SPACES))
+    first = len(before.encode())
+    for found in compiled(privacy.CANDIDATE).finditer(searched):
+        start, end = found.span()
+        if end <= first:
+            continue
+        match = Match(_NO_ROW, _text(searched[start:end]), "" if strict else _text(searched[:start][-40:]))
+        parts: list[tuple[str | None, int, int]] = [
+            (KINDS[part.kind], part.start, part.end) for part in privacy.confirmed(match)
+        ]
+        for kind, begin, stop in parts or [(None, int(not match.text[0].isalnum()), end - start)]:
+            at = len(_text(whole[first : max(start + begin, first)]))
+            to = len(_text(whole[first : start + stop]))
+            if at < to:
+                yield Span(at, to, kind, key_of(text[at:to]))
+
+
+def _emails(text: str) -> Iterator[Span]:
+    if "@" in text:
+        for found in _email().finditer(text):
+            yield Span(found.start(), found.end(), "EMAIL", key_of(found.group()))
+
+
+def _secrets(text: str, before: str) -> Iterator[Span]:
+    whole = (before + text).encode()
+    first = len(before.encode())
+    for found in compiled(secrets.CANDIDATE).finditer(whole):
+        start, end = found.span()
+        located = secrets.located(_text(whole[start:end]))
+        if located is None or end <= first:
+            continue
+        at = max(len(_text(whole[first : max(start, first)])), len(_text(whole[first:end])) - located)
+        to = len(_text(whole[first:end]))
+        if "PRIVATE KEY" in text[at:to]:
+            closing = _KEY_BLOCK_END.search(text, to)
+            to = closing.end() if closing else len(text)
+        yield Span(at, to, SECRET, text[at:to])
+
+
+@cache
+def _email() -> Any:
+    import re2
+
+    return re2.compile(_EMAIL)
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "replace")
