@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from liftgate.config import load
 from liftgate.data.asking import Asking
@@ -12,6 +13,9 @@ from liftgate.data.dataset import Dataset, read_rows
 from liftgate.data.release import Releases
 from liftgate.errors import InputError, LiftgateError
 from liftgate.files import read_bytes, sha256_bytes, sha256_file
+
+if TYPE_CHECKING:
+    from liftgate.evaluation.prompts import Prompt
 
 
 def read_dataset(path: Path) -> Dataset:
@@ -72,11 +76,19 @@ def asking(suite: Path) -> tuple[Asking, ...]:
             str(suite.parent / arm.prompt) if arm.prompt else str(suite),
             prompt.system,
             tuple(prompt.examples),
+            _example_lines(prompt),
             trained=arm.model == "candidate",
         )
         for arm in folder.suite.arms.values()
         for prompt in [folder.prompt(arm)]
     )
+
+
+def _example_lines(prompt: Prompt) -> tuple[int, ...]:
+    if prompt.path is None or not prompt.examples:
+        return ()
+    document = load(read_bytes(Path(prompt.path), "prompt"), prompt.path, "prompt")
+    return tuple(document.line(("examples", number)) for number in range(len(prompt.examples)))
 
 
 def task(suite: Path | None, card: Card | None) -> str | None:

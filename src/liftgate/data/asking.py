@@ -15,4 +15,6 @@ class Asking:
     system: str | None = None
     examples: Sequence[tuple[str, str]] = ()
     """(user's turn, assistant's turn) pairs of a few-shot prompt."""
+    example_lines: Sequence[int] = ()
+    """The line of each example in the file at `path`; none when the lines are not known."""
     trained: bool = False

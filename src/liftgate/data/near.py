@@ -39,8 +39,14 @@ class Overlap(NamedTuple):
     cover: float
 
 
-def near_pairs(texts: Sequence[bytes], threshold: float = THRESHOLD) -> list[tuple[int, int]]:
-    """(earlier, later) for every text that nearly repeats an earlier one, each later text once."""
+def near_pairs(
+    texts: Sequence[bytes], threshold: float = THRESHOLD, *, other_from: int | None = None
+) -> list[tuple[int, int]]:
+    """(earlier, later) for every text that nearly repeats an earlier one, each later text once.
+
+    Texts from `other_from` on are another set: they are paired with texts before it, not with one another.
+    """
+    ours = len(texts) if other_from is None else other_from
     flagged = _sharing_a_band(texts)
     if len(flagged) < 2:
         return []
@@ -49,7 +55,7 @@ def near_pairs(texts: Sequence[bytes], threshold: float = THRESHOLD) -> list[tup
     pairs: list[tuple[int, int]] = []
     done: set[int] = set()
     for earlier, later, estimate in _candidates(signatures):
-        if later in done:
+        if later in done or flagged[earlier] >= ours:
             continue
         if estimate >= _SURE or similarity(chosen[earlier], chosen[later]) >= threshold:
             done.add(later)

@@ -43,6 +43,7 @@ RULES: Final[dict[str, Rule]] = {
     "duplicate-row": duplicates.duplicate_row,
     "near-duplicate-row": duplicates.near_duplicate_row,
     "split-leak": duplicates.split_leak,
+    "split-near-leak": duplicates.split_near_leak,
     "contradictory-label": labels.contradictory_label,
     "too-few-rows": volume.too_few_rows,
     "small-class": volume.small_class,

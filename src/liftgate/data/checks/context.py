@@ -16,6 +16,7 @@ from liftgate.data.near import near_pairs
 from liftgate.data.release import Releases
 from liftgate.data.shape import shape_problems
 from liftgate.data.targets import Target
+from liftgate.data.taught import Taught, taught_elsewhere
 from liftgate.data.text import normal_print, shown, unmasked_bytes
 from liftgate.findings import Finding, Severity
 from liftgate.policy import DataPolicy
@@ -74,8 +75,8 @@ class Context:
 
     @property
     def near_texts(self) -> Sequence[bytes]:
-        """The prompt of every row in the form that near-duplicates are judged by."""
-        return _NearTexts(self.prompts)
+        """Every row's prompt, then those `elsewhere`, in the form that near-duplicates are judged by."""
+        return _NearTexts([*self.prompts, *(taught.prompt for taught in self.elsewhere)])
 
     @cached_property
     def first_asked(self) -> dict[bytes, int]:
@@ -88,10 +89,42 @@ class Context:
     @cached_property
     def near_repeats(self) -> Sequence[tuple[int, int]]:
         """(earlier, later) row indices of prompts that nearly repeat one another, equal ones left out."""
+        return self._near_repeats[0]
+
+    @property
+    def near_across(self) -> Sequence[tuple[int, Row]]:
+        """(row index, row of the validation half) of prompts that nearly repeat one another; training half only."""
+        return self._near_repeats[1]
+
+    @cached_property
+    def _near_repeats(self) -> tuple[Sequence[tuple[int, int]], Sequence[tuple[int, Row]]]:
         first = list(self.first_asked.values())
-        return [
-            (first[a], first[b]) for a, b in near_pairs(_NearTexts([self.prompts[index] for index in first]))
-        ]
+        other = (
+            []
+            if self.is_validation
+            else [row for print_, row in self.sibling_asked.items() if print_ not in self.first_asked]
+        )
+        texts = [*(self.prompts[index] for index in first), *(row.prompt for row in other)]
+        pairs = near_pairs(_NearTexts(texts), other_from=len(first))
+        within = [(first[a], first[b]) for a, b in pairs if b < len(first)]
+        return within, [(first[a], other[b - len(first)]) for a, b in pairs if b >= len(first)]
+
+    @cached_property
+    def sibling_asked(self) -> dict[bytes, Row]:
+        """Fingerprint of each prompt in the other half of the split → the last row there that has it."""
+        rows = self.sibling.rows if self.sibling else ()
+        return {normal_print(row.prompt): row for row in rows}
+
+    @cached_property
+    def elsewhere(self) -> Sequence[Taught]:
+        """Prompts of other releases and of few-shot examples, judged with the training half only.
+
+        Those that stand in this file or in the other half are judged there.
+        """
+        if self.is_validation or not self.asked_cases:
+            return ()
+        judged = self.first_asked.keys() | self.sibling_asked.keys()
+        return list(taught_elsewhere(self.history, self.asking, judged))
 
     @cached_property
     def repeated_questions(self) -> Sequence[Sequence[int]]:

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 
 from liftgate.data.answers import answer_key
 from liftgate.data.checks.context import Context
-from liftgate.data.text import normal_print
 from liftgate.findings import Finding
 
 
@@ -53,7 +52,20 @@ def split_leak(context: Context) -> Iterator[Finding]:
     """
     if context.sibling is None:
         return
-    other = {normal_print(row.prompt): row.line for row in context.sibling.rows}
     for row, print_ in zip(context.rows, context.prompt_prints, strict=True):
-        if (line := other.get(print_)) is not None:
-            yield context.finding("split-leak", f"same prompt as {context.sibling.path}:{line}", row)
+        if (other := context.sibling_asked.get(print_)) is not None:
+            yield context.finding("split-leak", f"same prompt as {context.sibling.path}:{other.line}", row)
+
+
+def split_near_leak(context: Context) -> Iterator[Finding]:
+    """A training row's prompt nearly repeats one of the validation half (Jaccard of word trigrams 0.8 or more).
+
+    Told once for each validation row, at the training row. Equal prompts are `split-leak`.
+    Why: the validation loss falls for what was learnt by heart, and early stopping stops too late.
+    Fix: move both to one side; `liftgate data split` keeps clusters together.
+    """
+    if context.sibling is None:
+        return
+    for index, other in context.near_across:
+        message = f"nearly the same prompt as {context.sibling.path}:{other.line}"
+        yield context.finding("split-near-leak", message, context.rows[index], warn=True)
