@@ -1,6 +1,7 @@
 """What validation costs beside its floor (read + orjson + exact token count), in one process.
 
     python benchmarks/validate.py [--rows 100000] [--file rows.jsonl]
+    python benchmarks/validate.py --linear 10000 100000 1000000
 
 Prints CPU ratios, which travel between machines; seconds are for the reader's own comparison only.
 """
@@ -10,13 +11,16 @@ from __future__ import annotations
 import argparse
 import gc
 import io
+import itertools
 import json
 import os
 import random
 import resource
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +33,13 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--rows", type=int, default=100_000)
     parser.add_argument("--file", type=Path, help="rows of your own instead of generated ones")
+    parser.add_argument("--linear", type=int, nargs="+", metavar="N", help="CPU a row at these sizes")
     parser.add_argument("--rules", action="store_true", help="also the CPU of every single rule")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
+        if arguments.linear:
+            linear(Path(folder), arguments.linear)
+            return
         path = arguments.file or generated(Path(folder) / "rows.jsonl", arguments.rows)
         golden = generated_golden(Path(folder) / "golden.jsonl")
         count_text("load the vocabulary")
@@ -62,6 +70,33 @@ def measure(path: Path, golden: Path, *, rules: bool) -> None:
     rows.clear()
     if rules:
         by_rule(path, golden, floor)
+
+
+def linear(folder: Path, sizes: list[int]) -> None:
+    """CPU a row as the file grows, each size in a process of its own, against the first size."""
+    golden = generated_golden(folder / "golden.jsonl")
+    first = None
+    for size in sizes:
+        path = generated(folder / "rows.jsonl", size)
+        script = f"import benchmarks.validate as b; b.alone({str(path)!r}, {str(golden)!r})"
+        root = Path(__file__).parent.parent
+        said = subprocess.run([sys.executable, "-c", script], cwd=root, capture_output=True, check=True)
+        seconds, peak = map(float, said.stdout.split())
+        first = first or seconds / size
+        print(
+            f"{size:>9} rows  {seconds / size * 1e6:7.1f} µs CPU a row  {seconds / size / first:5.2f} of the first"
+            f"   peak memory / file {peak / path.stat().st_size:.2f}"
+        )
+
+
+def alone(path: str, golden: str) -> None:
+    """One validation in this process: its CPU seconds and the memory it added, for `linear`."""
+    from liftgate.commands.validate import validate_files
+
+    count_text("load the vocabulary")
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    seconds, _ = cpu(lambda: validate_files(Path(path), golden=[Path(golden)]))
+    print(seconds, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
 
 
 def by_rule(path: Path, golden: Path, floor: float) -> None:
@@ -102,7 +137,7 @@ def generated(path: Path, count: int) -> Path:
     """Rows of about 270 tokens in a language of 20,000 invented words, 1% near and 0.5% exact repeats."""
     chance = random.Random(7)  # noqa: S311
     words = ["".join(chance.choice(SYLLABLES) for _ in range(chance.randint(1, 4))) for _ in range(20_000)]
-    weights = [1 / (rank + 10) for rank in range(len(words))]
+    weights = list(itertools.accumulate(1 / (rank + 10) for rank in range(len(words))))
     with path.open("w") as out:
         said: list[str] = []
         for number in range(count):
@@ -145,8 +180,8 @@ SYLLABLES = [
 ]
 
 
-def sentence(chance: random.Random, words: list[str], weights: list[float], length: int) -> str:
-    chosen = chance.choices(words, weights, k=max(6, int(chance.gauss(length, length / 3))))
+def sentence(chance: random.Random, words: list[str], weights: Sequence[float], length: int) -> str:
+    chosen = chance.choices(words, cum_weights=weights, k=max(6, int(chance.gauss(length, length / 3))))
     for at in range(7, len(chosen), 9):
         chosen[at] = f"{chosen[at]}{chance.choice(',.;!?')}"
     return " ".join(chosen).capitalize() + "."
@@ -172,7 +207,7 @@ def row(number: int, prompt: str, answer: str, label: str) -> dict[str, Any]:
 def generated_golden(path: Path) -> Path:
     chance = random.Random(11)  # noqa: S311
     words = ["".join(chance.choice(SYLLABLES) for _ in range(chance.randint(1, 4))) for _ in range(20_000)]
-    weights = [1.0] * len(words)
+    weights = list(range(1, len(words) + 1))
     with path.open("w") as out:
         for number in range(300):
             out.write(
