@@ -6,40 +6,57 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-from liftgate.data import jsonl
+from liftgate.data import jsonl, native
+from liftgate.data.native import Message, dicts
 from liftgate.findings import Finding, Severity
 
-Message = Mapping[str, Any]
+__all__ = ["Dataset", "Message", "Row", "prompt_of", "read_rows", "text_of"]
 
 
 class Row:
     """One training example: the line it stands on and the object that was read, shape not yet trusted.
 
+    `messages` is the conversation in our form whatever the row's own `shape` is, the preferred answer last.
     A plain class with slots: a million rows are held at once, and every rule reads `messages`.
     """
 
-    __slots__ = ("data", "line", "messages", "metadata")
+    __slots__ = ("data", "line", "messages", "metadata", "shape")
 
     def __init__(self, line: int, data: Mapping[str, Any]) -> None:
         self.line = line
         self.data = data
         metadata = data.get("metadata")
         self.metadata: Mapping[str, Any] = metadata if isinstance(metadata, dict) else {}
-        messages = data.get("messages")
-        if messages is None and self.is_preference:
-            messages = [*_messages(data["input"].get("messages")), *_messages(data.get("preferred_output"))]
-        self.messages: Sequence[Message] = _messages(messages)
+        self.shape = shape = native.shape_of(data)
+        self.messages: Sequence[Message] = (
+            dicts(data["messages"]) if shape == native.CHAT else native.messages_of(data, shape)
+        )
 
     @property
     def is_preference(self) -> bool:
         """True for a row that ranks two answers instead of giving one."""
-        return "messages" not in self.data and isinstance(self.data.get("input"), dict)
+        return self.shape in native.COMPARED
+
+    @property
+    def owner(self) -> str | None:
+        """The target whose own files hold rows of this shape; None for our shapes and unknown ones."""
+        return native.OWNERS.get(self.shape or "")
+
+    @property
+    def rejected(self) -> Sequence[Message]:
+        """The worse answer of a preference row; nothing for other rows."""
+        return native.rejected(self.data) if self.is_preference else ()
+
+    @property
+    def charged(self) -> Sequence[Message]:
+        """Every message that is paid for: a preference row trains on both of its answers."""
+        return [*self.messages, *self.rejected] if self.is_preference else self.messages
 
     @property
     def tools(self) -> Sequence[Mapping[str, Any]]:
         """Tool definitions the model may call."""
-        holder = self.data["input"] if self.is_preference else self.data
-        return _messages(holder.get("tools"))
+        holder = self.data["input"] if self.shape == native.PREFERENCE else self.data
+        return dicts(holder.get("tools"))
 
     @property
     def id(self) -> str | None:
@@ -89,6 +106,7 @@ class Dataset:
     rows: tuple[Row, ...]
     line_count: int
     findings: tuple[Finding, ...] = ()
+    size_bytes: int = 0
 
 
 def read_rows(data: bytes | BinaryIO, path: str) -> Dataset:
@@ -111,7 +129,8 @@ def read_rows(data: bytes | BinaryIO, path: str) -> Dataset:
             message = f"expected an object, found {kind}; write one object a line"
             findings.append(Finding("invalid-json", Severity.ERROR, message, path, line.number))
     findings.extend(_layout_findings(layout, path))
-    return Dataset(path, tuple(rows), count, tuple(findings))
+    size = len(data) if isinstance(data, bytes) else data.tell()
+    return Dataset(path, tuple(rows), count, tuple(findings), size)
 
 
 def prompt_of(messages: Sequence[Message]) -> str:
@@ -144,16 +163,6 @@ def _layout_findings(layout: jsonl.Layout, path: str) -> Iterator[Finding]:
     if layout.unended_line is not None:
         message = "the last line has no line end, so it may be cut off"
         yield Finding("no-final-newline", Severity.NOTICE, message, path, layout.unended_line)
-
-
-def _messages(value: Any) -> Sequence[Mapping[str, Any]]:
-    if not isinstance(value, list):
-        return ()
-    # The list itself when it is sound: a copy of each would cost more than all the rules together.
-    for item in value:
-        if type(item) is not dict:
-            return [kept for kept in value if isinstance(kept, dict)]
-    return value
 
 
 def _text(value: Any) -> str | None:

@@ -1,4 +1,4 @@
-"""Whether a row has the shape a trainer reads: the schema at full speed, sentences only for what fails."""
+"""Whether a row has the shape a trainer reads: plain rows at full speed, sentences only for what fails."""
 
 from __future__ import annotations
 
@@ -6,114 +6,119 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, Final
 
-from liftgate.config import did_you_mean, json_path, schema
+from liftgate.config import schema
+from liftgate.data import native
 from liftgate.data.dataset import Row
-from liftgate.data.text import is_identifier, shown
+from liftgate.data.legacy import foreign_shape
+from liftgate.data.shape_sentences import sentences
 
-_RENAMED: Final = {
-    "function_call": "tool_calls",
-    "functions": "tools",
-    "preferred_completion": "preferred_output",
-    "non_preferred_completion": "non_preferred_output",
-    "completion": "an assistant message in 'messages'",
-    "prompt": "a user message in 'messages'",
-    "conversations": "'messages' with 'role' and 'content'",
-    "from": "role",
-    "value": "content",
+# Shape → the schema that describes it, and where in it.
+_SCHEMAS: Final[Mapping[str, tuple[str, str]]] = {
+    native.CHAT: ("row", "chat"),
+    native.PREFERENCE: ("row", "preference"),
+    native.NOVA: ("targets/bedrock-nova", "row"),
+    native.CLAUDE: ("targets/bedrock-claude", "row"),
+    native.COMPLETION: ("targets/trl", "completion"),
+    native.RANKED: ("targets/trl", "preference"),
 }
-_TYPES: Final = {"string": "text", "array": "a list", "object": "an object", "boolean": "true or false"}
+_TRL_CHAT: Final = ("targets/trl", "chat")
+_PLAIN_ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
+_SOURCES: Final = frozenset({"human", "synthetic", "prod_sample"})
 
 
 def is_valid_shape(data: Mapping[str, Any]) -> bool:
-    """The first pass alone: true or false, about two microseconds a row."""
-    return bool(_fast("chat" if "messages" in data else "preference").is_valid(data))
+    """The first pass alone: true or false, about a microsecond for a plain row.
+
+    Most rows are plain: messages of two keys with text as content, and metadata in order. Those are known
+    without the schema, which decides about all others; a test holds the two together.
+    """
+    try:
+        messages = data["messages"]
+        plain = type(messages) is list and len(messages) > 0
+        for message in messages:
+            content = message["content"]
+            if type(content) is not str or not content or len(message) != 2:
+                plain = False
+                break
+            if message["role"] not in _PLAIN_ROLES:
+                plain = False
+                break
+        if plain and len(data) == 2:
+            metadata = data["metadata"]
+            odd = 0
+            for value in metadata.values():
+                if type(value) is not str or not value:
+                    odd += 1
+            plain = odd == 1 and type(metadata["reviewed"]) is bool and metadata["source"] in _SOURCES
+        if plain and len(data) < 3:
+            return True
+    except (KeyError, TypeError, AttributeError):
+        pass
+    return bool(_fast(*_SCHEMAS["chat" if "messages" in data else "preference"]).is_valid(data))
 
 
-def shape_problems(row: Row) -> list[str]:
-    """Every way in which the row departs from its schema; never holds a value of the row."""
-    if is_valid_shape(row.data):
+def shape_problems(row: Row, target: str | None = None) -> list[str]:
+    """Every way in which the row departs from the shapes that the target accepts; never holds a value of it."""
+    shape, data = row.shape, row.data
+    if shape in native.OURS and is_valid_shape(data):
         return []
-    kind = "preference" if row.is_preference else "chat"
-    if "messages" not in row.data and not row.is_preference:
-        return [_foreign_shape(row.data)]
-    found = dict.fromkeys(
-        f"{_place(error)}{sentence}"
-        for error in sorted(_slow(kind).iter_errors(row.data), key=lambda e: list(map(str, e.absolute_path)))
-        for sentence in _sentences(error)
-    )
+    if shape is None:
+        return [foreign_shape(data)]
+    if shape not in native.OURS and row.owner != target:
+        return [_of_another_target(shape, target)]
+    place = _SCHEMAS[shape]
+    if shape == native.CHAT and target == "bedrock-nova" and native.looks_like_nova(data):
+        place = _SCHEMAS[native.NOVA]
+    elif shape == native.CHAT and target == "trl" and "metadata" not in data:
+        place = _TRL_CHAT
+    if _fast(*place).is_valid(data):
+        return []
+    found = dict.fromkeys(sentences(_slow(*place).iter_errors(data)))
     return list(found) or ["the row does not have the shape of a training row"]
 
 
-def _definition(kind: str) -> dict[str, Any]:
-    return {"$ref": f"#/$defs/{kind}", "$defs": schema("row")["$defs"]}
+def matches_target(data: Mapping[str, Any], target: str) -> bool:
+    """True when the object is a row as the target's own files hold them."""
+    return bool(_fast(f"targets/{target}", None).is_valid(data))
+
+
+def order_problems(row: Row) -> Iterator[str]:
+    """Why a row of valid shape cannot teach anything."""
+    messages = row.messages
+    if messages[-1]["role"] != "assistant":
+        yield "the last message must be the assistant's, or there is nothing to learn"
+    elif all(m.get("weight") == 0 for m in messages if m["role"] == "assistant"):
+        yield "every assistant message has weight 0, so there is nothing to learn"
+
+
+def _of_another_target(shape: str, target: str | None) -> str:
+    owner = native.SHAPES[shape]
+    wanted = target or "openai"
+    if shape == native.COMPLETION:
+        return (
+            f"a row in the shape of {owner}, once also of OpenAI's fine-tunes; write 'prompt' as a user message "
+            "and 'completion' as an assistant message in 'messages', or convert the file: "
+            f"liftgate data export FILE --target {wanted} --out NEW"
+        )
+    own = "" if target else f"validate it with --target {native.OWNERS[shape]}, or "
+    convert = f"convert the file: liftgate data export FILE --target {wanted} --out NEW"
+    return f"a row in the shape of {owner}; {own}{convert}"
+
+
+def _definition(name: str, part: str | None) -> dict[str, Any]:
+    whole = dict(schema(name))
+    return whole if part is None else {"$ref": f"#/$defs/{part}", "$defs": whole["$defs"]}
 
 
 @cache
-def _fast(kind: str) -> Any:
+def _fast(name: str, part: str | None) -> Any:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft202012Validator(_definition(kind))
+    return jsonschema_rs.Draft202012Validator(_definition(name, part))
 
 
 @cache
-def _slow(kind: str) -> Any:
+def _slow(name: str, part: str | None) -> Any:
     from jsonschema import Draft202012Validator
 
-    return Draft202012Validator(_definition(kind))
-
-
-def _foreign_shape(data: Mapping[str, Any]) -> str:
-    if old := next((key for key in ("conversations", "prompt", "completion") if key in data), None):
-        return f"{old!r} is an older or foreign form; write {_RENAMED[old]}"
-    if {"preferred_output", "preferred_completion"} & data.keys():
-        return "a preference row needs 'input' with 'messages'"
-    near = [key for key in data if is_identifier(key) and did_you_mean(key, ["messages", "input"])]
-    hint = f"; {shown(near[0], 'a key')} looks like a misspelling" if near else ""
-    return f"the key 'messages' is missing{hint}"
-
-
-def _place(error: Any) -> str:
-    steps = [step if isinstance(step, int) or is_identifier(step) else "…" for step in error.absolute_path]
-    return f"{json_path(tuple(steps))}: " if steps else ""
-
-
-def _sentences(error: Any) -> Iterator[str]:
-    match error.validator:
-        case "additionalProperties":
-            yield from _unknown_keys(error)
-        case "required":
-            yield from (
-                f"the key {name!r} is missing" for name in error.validator_value if name not in error.instance
-            )
-        case "enum":
-            yield f"expected one of {', '.join(str(value) for value in error.validator_value)}"
-        case "const":
-            yield f"expected {error.validator_value!r}"
-        case "type":
-            names = (
-                error.validator_value if isinstance(error.validator_value, list) else [error.validator_value]
-            )
-            yield f"expected {' or '.join(_TYPES.get(str(name), str(name)) for name in names)}"
-        case "minItems" | "minLength" | "pattern":
-            yield "must not be empty"
-        case "anyOf" if "tool_calls" in str(error.validator_value):
-            yield "an assistant message needs content or tool_calls"
-        case "anyOf" | "oneOf":
-            yield f"expected {error.schema.get('description', 'another form')}"
-        case other:
-            yield f"breaks the schema's rule {other!r}"
-
-
-def _unknown_keys(error: Any) -> Iterator[str]:
-    known = list(error.schema.get("properties", {}))
-    every = {"tool_calls", "tool_call_id", "weight", "refusal"}
-    for name in error.instance:
-        if name in known:
-            continue
-        if name in every:
-            yield f"{name!r} does not belong to a message of this role"
-        elif name in _RENAMED:
-            yield f"{name!r} is an older form; rename it: {_RENAMED[name]}"
-        else:
-            suggestion = did_you_mean(name, known) if is_identifier(name) else ""
-            yield f"{shown(name, 'a key')} is not a key here{suggestion}"
+    return Draft202012Validator(_definition(name, part))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,9 +18,15 @@ _NOVA_WORDS: Final = (
 )
 
 
+# Where the tokenizer is not public. Amazon's own rule of thumb is six characters a token, three quarters of what
+# our encoding counts in English; other languages and code may take a third more than it counts.
+_LEAST_SHARE: Final = 0.75
+_MOST_SHARE: Final = 1.35
+
+
 @dataclass(frozen=True)
 class Target:
-    """What one platform accepts. Limits are per file (rows) and per row (tokens)."""
+    """What one platform accepts. Limits are per file (rows, bytes) and per row (tokens)."""
 
     name: str
     roles: frozenset[str]
@@ -33,14 +40,42 @@ class Target:
     tools: bool = True
     preferences: bool = True
     exact_tokens: bool = True
+    most_bytes: int | None = None
+    byte_order_mark: bool = False
+
+    def token_range(self, counted: int) -> tuple[int, int]:
+        """Least and most tokens that a row may have there; both the count itself where it is exact."""
+        if self.exact_tokens:
+            return counted, counted
+        return int(counted * _LEAST_SHARE), int(counted * _MOST_SHARE)
+
+    def role_problem(self, roles: Sequence[str]) -> str | None:
+        """Why the target does not train on messages of these roles in this order, or None."""
+        if foreign := sorted(set(roles) - self.roles):
+            advice = "; write 'system'" if foreign == ["developer"] else ""
+            return f"{self.name} does not train on the role {' or '.join(map(repr, foreign))}{advice}"
+        if self.alternating and not _alternates(roles):
+            return f"{self.name} wants user and assistant in turns, the user first, the assistant last"
+        return None
+
+
+def _alternates(roles: Sequence[str]) -> bool:
+    turns = roles[1:] if roles[0] == "system" else roles
+    return (
+        len(turns) > 0
+        and len(turns) % 2 == 0
+        and all(role == ("user", "assistant")[position % 2] for position, role in enumerate(turns))
+    )
 
 
 _CHAT: Final = frozenset({"system", "user", "assistant", "tool"})
 _PLAIN: Final = frozenset({"system", "user", "assistant"})
 
 TARGETS: Final[dict[str, Target]] = {
-    "openai": Target("openai", _CHAT, least_rows=10, most_tokens=65_536),
-    "azure": Target("azure", _CHAT, least_rows=10, most_tokens=65_536),
+    "openai": Target("openai", _CHAT, least_rows=10, most_tokens=65_536, most_bytes=512_000_000),
+    "azure": Target(
+        "azure", _CHAT, least_rows=10, most_tokens=65_536, most_bytes=512_000_000, byte_order_mark=True
+    ),
     "bedrock-nova": Target(
         "bedrock-nova",
         _PLAIN,

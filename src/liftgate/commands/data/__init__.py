@@ -12,6 +12,7 @@ from liftgate.config import did_you_mean
 from liftgate.errors import ExitCode
 
 ACTIONS: Final[dict[str, str]] = {
+    "export": "write the rows as the platform that trains on them wants them",
     "split": "halve a file into training and validation rows",
     "adopt": "take over chat rows of others: add provenance, or make golden cases",
 }

@@ -13,6 +13,7 @@ from liftgate.data.checks import (
     privacy,
     provenance,
     secrets,
+    tool_calls,
     volume,
 )
 from liftgate.data.checks import format as form
@@ -29,9 +30,11 @@ RULES: Final[dict[str, Rule]] = {
     "no-final-newline": form.no_final_newline,
     "empty-dataset": form.empty_dataset,
     "schema": form.schema,
+    "mixed-shapes": form.mixed_shapes,
     "role-order": conversation.role_order,
+    "inexpressible-row": conversation.inexpressible_row,
     "missing-prompt": conversation.missing_prompt,
-    "tool-call": conversation.tool_call,
+    "tool-call": tool_calls.tool_call,
     "reserved-text": conversation.reserved_text,
     "row-too-long": conversation.row_too_long,
     "too-many-rows": conversation.too_many_rows,

@@ -55,7 +55,8 @@ class Context:
     @cached_property
     def broken(self) -> dict[int, list[str]]:
         """Line → schema problems, for the rows that have some."""
-        found = ((row.line, shape_problems(row)) for row in self.dataset.rows)
+        target = self.target.name if self.target else None
+        found = ((row.line, shape_problems(row, target)) for row in self.dataset.rows)
         return {line: problems for line, problems in found if problems}
 
     @cached_property
@@ -175,7 +176,7 @@ class Context:
     @cached_property
     def row_tokens(self) -> Sequence[int]:
         """Training tokens of every parsed row, valid or not, in the order of `dataset.rows`."""
-        return count_conversations(((row.messages, row.tools) for row in self.dataset.rows), self.encoding)
+        return count_conversations(((row.charged, row.tools) for row in self.dataset.rows), self.encoding)
 
     @cached_property
     def asked_cases(self) -> Sequence[tuple[Cases, Case]]:

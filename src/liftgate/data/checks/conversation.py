@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
-
-import orjson
+from collections.abc import Iterator
 
 from liftgate.data.checks.context import Context
 from liftgate.data.dataset import Row
+from liftgate.data.exporters import EXPORTERS
+from liftgate.data.native import OURS, preferred
 from liftgate.data.scan import matches
 from liftgate.data.targets import SPECIAL_TOKENS
 from liftgate.findings import Finding
+from liftgate.tokens import count_conversations
 
 
 def role_order(context: Context) -> Iterator[Finding]:
@@ -25,18 +25,24 @@ def role_order(context: Context) -> Iterator[Finding]:
     if target is None:
         return
     for row in context.rows:
-        roles = [message["role"] for message in row.messages]
-        foreign = sorted(set(roles) - target.roles)
-        if foreign:
-            message = f"{target.name} does not train on the role {' or '.join(map(repr, foreign))}"
-            yield context.finding("role-order", message, row)
-        elif row.is_preference and not target.preferences:
-            yield context.finding("role-order", f"{target.name} does not train on preference rows", row)
-        elif row.tools and not target.tools:
-            yield context.finding("role-order", f"{target.name} does not train on tool definitions", row)
-        elif target.alternating and not _alternates(roles):
-            message = f"{target.name} wants user and assistant in turns, the user first, the assistant last"
-            yield context.finding("role-order", message, row)
+        if problem := target.role_problem([message["role"] for message in row.messages]):
+            yield context.finding("role-order", problem, row)
+
+
+def inexpressible_row(context: Context) -> Iterator[Finding]:
+    """A row holds something that the target's own row form has no place for: tools, images, weights, names.
+
+    Why: an export that dropped it would train on other data than was reviewed, so the export refuses.
+    Fix: take it out of the row, or train elsewhere.
+    """
+    target = context.target
+    if target is None:
+        return
+    rows = [row for row in context.rows if row.shape in OURS and not _is_plain(row)]
+    for written in EXPORTERS[target.name](rows):
+        roles = [message["role"] for message in written.row.messages]
+        if written.problems and target.role_problem(roles) is None:
+            yield context.finding("inexpressible-row", "; ".join(written.problems), written.row)
 
 
 def missing_prompt(context: Context) -> Iterator[Finding]:
@@ -48,19 +54,6 @@ def missing_prompt(context: Context) -> Iterator[Finding]:
     for row in context.rows:
         if not any(message["role"] == "user" for message in row.messages):
             yield context.finding("missing-prompt", "no user message", row, warn=True)
-
-
-def tool_call(context: Context) -> Iterator[Finding]:
-    """A tool call and its result do not fit together, or its arguments are not a JSON object.
-
-    Why: the model learns to call tools in a form that nothing can parse or answer.
-    Fix: every call needs an id, one `tool` message with that `tool_call_id`, and arguments that are an object
-    written as JSON once (a string inside a string is written twice).
-    """
-    for row in context.rows:
-        if any("tool_calls" in message or message["role"] == "tool" for message in row.messages):
-            for problem in dict.fromkeys(_tool_problems(row)):
-                yield context.finding("tool-call", problem, row)
 
 
 def reserved_text(context: Context) -> Iterator[Finding]:
@@ -76,6 +69,8 @@ def reserved_text(context: Context) -> Iterator[Finding]:
     for match in matches(context.rows, pattern):
         if match.row.line not in told:
             told.add(match.row.line)
+            if not any(matches([_exported(match.row)], pattern)):
+                continue
             name = target.name if target else "chat models"
             yield context.finding(
                 "reserved-text", f"holds text reserved for control by {name}", match.row, warn=warn
@@ -91,14 +86,22 @@ def row_too_long(context: Context) -> Iterator[Finding]:
     target = context.target
     if target is None or target.most_tokens is None:
         return
-    for row, tokens in zip(context.dataset.rows, context.row_tokens, strict=True):
-        if tokens > target.most_tokens:
-            message = f"{tokens:,} tokens; {target.name} trains on the first {target.most_tokens:,}"
-            yield context.finding("row-too-long", message, row)
+    limit = target.most_tokens
+    for row, counted in zip(context.dataset.rows, context.row_tokens, strict=True):
+        if target.token_range(counted)[1] <= limit:
+            continue
+        tokens = _longest(row, context.encoding) if row.is_preference else counted
+        least, most = target.token_range(tokens)
+        if most <= limit:
+            continue
+        said = f"{tokens:,}" if target.exact_tokens else f"about {least:,} to {most:,}"
+        verb = "trains" if least > limit else "may train"
+        message = f"{said} tokens; {target.name} {verb} on the first {limit:,} only"
+        yield context.finding("row-too-long", message, row, warn=least <= limit)
 
 
 def too_many_rows(context: Context) -> Iterator[Finding]:
-    """The file has more rows than the target accepts.
+    """The file has more rows, or more bytes, than the target accepts.
 
     Why: the job is refused after the upload.
     Fix: choose rows, or train in steps.
@@ -107,49 +110,26 @@ def too_many_rows(context: Context) -> Iterator[Finding]:
     if target and target.most_rows is not None and len(context.rows) > target.most_rows:
         message = f"{len(context.rows):,} rows; {target.name} accepts {target.most_rows:,}"
         yield context.finding("too-many-rows", message)
+    if target and target.most_bytes is not None and context.dataset.size_bytes > target.most_bytes:
+        megabytes, most = context.dataset.size_bytes / 1e6, target.most_bytes // 1_000_000
+        message = f"the file has {megabytes:,.0f} MB; {target.name} accepts {most:,} MB"
+        yield context.finding("too-many-rows", message)
 
 
-def _alternates(roles: list[str]) -> bool:
-    turns = roles[1:] if roles[0] == "system" else roles
-    return len(turns) % 2 == 0 and all(
-        role == ("user", "assistant")[position % 2] for position, role in enumerate(turns)
-    )
+def _longest(row: Row, encoding: str) -> int:
+    """Tokens of the longer of the two sequences that a preference row is trained as."""
+    asked = len(row.messages) - len(preferred(row.data))
+    pairs = (row.messages, [*row.messages[:asked], *row.rejected])
+    return max(count_conversations(((messages, row.tools) for messages in pairs), encoding))
 
 
-def _tool_problems(row: Row) -> Iterator[str]:
-    known = {tool.get("function", {}).get("name") for tool in row.tools}
-    open_calls: set[str] = set()
-    for position, message in enumerate(row.messages):
-        if message["role"] == "tool":
-            if message["tool_call_id"] not in open_calls:
-                yield "a tool message answers no call before it"
-            open_calls.discard(message["tool_call_id"])
-        elif open_calls:
-            yield "a tool call has no result before the next turn"
-            open_calls = set()
-        for call in message.get("tool_calls", ()):
-            yield from _call_problems(call, known)
-            # The last message may end with calls: those are what the model is to learn.
-            if position + 1 < len(row.messages):
-                open_calls.add(call.get("id", ""))
-    if open_calls:
-        yield "a tool call has no result"
+def _exported(row: Row) -> Row:
+    """The row without what no trainer sees, so that a word in its metadata is no problem."""
+    return Row(row.line, {"messages": list(row.charged), "tools": list(row.tools)})
 
 
-def _call_problems(call: Mapping[str, Any], known: set[Any]) -> Iterator[str]:
-    if "id" not in call:
-        yield "a tool call has no id"
-    if known and call["function"]["name"] not in known:
-        yield "a tool is called that the row does not define"
-    arguments = call["function"]["arguments"]
-    if isinstance(arguments, dict):
-        return
-    try:
-        read = orjson.loads(arguments)
-    except orjson.JSONDecodeError:
-        yield "tool call arguments are not JSON"
-        return
-    if isinstance(read, str):
-        yield "tool call arguments are JSON written twice"
-    elif not isinstance(read, dict):
-        yield "tool call arguments are not an object"
+def _is_plain(row: Row) -> bool:
+    """True for a row of text alone, which every target can express."""
+    if "tools" in row.data or row.is_preference:
+        return False
+    return all(len(message) == 2 and type(message.get("content")) is str for message in row.messages)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from liftgate.data.checks.context import Context
 from liftgate.data.dataset import Row
+from liftgate.data.native import CHAT, CLAUDE, SHAPES
+from liftgate.data.shape import order_problems
 from liftgate.findings import Finding
 
 
@@ -24,7 +26,8 @@ def byte_order_mark(context: Context) -> Iterator[Finding]:
     Why: many JSON readers refuse it. Azure wants one; `liftgate data export --target azure` writes it.
     Fix: save the file as plain UTF-8.
     """
-    yield from _read(context, "byte-order-mark")
+    if not (context.target and context.target.byte_order_mark):
+        yield from _read(context, "byte-order-mark")
 
 
 def carriage_return(context: Context) -> Iterator[Finding]:
@@ -75,14 +78,32 @@ def schema(context: Context) -> Iterator[Finding]:
     Fix: correct the key that the finding names; the last message must be the assistant's.
     """
     for row in context.dataset.rows:
-        problems = context.broken.get(row.line) or _order_problems(row)
+        problems = context.broken.get(row.line) or order_problems(row)
         for problem in problems:
             yield context.finding("schema", problem, row)
 
 
-def _order_problems(row: Row) -> Iterator[str]:
-    messages = row.messages
-    if messages[-1]["role"] != "assistant":
-        yield "the last message must be the assistant's, or there is nothing to learn"
-    elif all(m.get("weight") == 0 for m in messages if m["role"] == "assistant"):
-        yield "every assistant message has weight 0, so there is nothing to learn"
+def mixed_shapes(context: Context) -> Iterator[Finding]:
+    """Rows of several shapes stand in one file: chat beside preference rows, ours beside another target's.
+
+    Why: a job trains by one method on one shape, and fails on the first row of another.
+    Fix: put each shape into a file of its own, or convert all: liftgate data export.
+    """
+    first: dict[str, Row] = {}
+    for row in context.rows:
+        if row.shape not in first and row.shape is not None:
+            first[row.shape] = row
+    if len(first) > 1 and not _all_claude(context, first):
+        said = ", ".join(f"{SHAPES[shape]} from line {row.line}" for shape, row in first.items())
+        yield context.finding(
+            "mixed-shapes", f"rows of {len(first)} shapes in one file: {said}", list(first.values())[1]
+        )
+
+
+def _all_claude(context: Context, first: Mapping[str, Row]) -> bool:
+    """True when the chat rows are Claude's too: `messages` alone, which is how it writes a row without `system`."""
+    return first.keys() == {CHAT, CLAUDE} and all(
+        row.data.keys() == {"messages"} and row.messages[0]["role"] != "system"
+        for row in context.rows
+        if row.shape == CHAT
+    )
