@@ -41,8 +41,23 @@ def test_split_writes_two_release_files_and_says_their_hashes(
     assert said == {
         "schema_version": 1,
         "seed": 0,
-        "train": {"file": str(train), "rows": 83, "sha256": sha256_file(train)},
-        "validation": {"file": str(validation), "rows": 17, "sha256": sha256_file(validation)},
+        "near_clusters": 0,
+        "train": {
+            "file": str(train),
+            "rows": 83,
+            "share": 0.83,
+            "sha256": sha256_file(train),
+            "labels": {},
+            "locales": {},
+        },
+        "validation": {
+            "file": str(validation),
+            "rows": 17,
+            "share": 0.17,
+            "sha256": sha256_file(validation),
+            "labels": {},
+            "locales": {},
+        },
     }
     assert sorted(train.read_text().splitlines() + validation.read_text().splitlines()) == sorted(
         json.dumps(row, separators=(",", ":")) for row in numbered(100)

@@ -63,6 +63,30 @@ def near_pairs(
     return sorted(pairs, key=lambda pair: (pair[1], pair[0]))
 
 
+def near_clusters(texts: Sequence[bytes], threshold: float = THRESHOLD) -> list[int]:
+    """For each text the index of the first one of its cluster: itself when it nearly repeats no other.
+
+    Texts are of one cluster when a chain of near repeats leads from one to the other. Empty texts are alone.
+    """
+    leader = list(range(len(texts)))
+
+    def first(index: int) -> int:
+        while leader[index] != index:
+            leader[index] = leader[leader[index]]
+            index = leader[index]
+        return index
+
+    flagged = _sharing_a_band(texts)
+    if len(flagged) > 1:
+        chosen = [texts[index] for index in flagged]
+        signatures = np.concatenate([_rows(_digests(batch)) for batch in shingled(chosen, WORDS)])
+        for a, b, estimate in _candidates(signatures):
+            one, other = sorted((first(flagged[a]), first(flagged[b])))
+            if one != other and (estimate >= _SURE or similarity(chosen[a], chosen[b]) >= threshold):
+                leader[other] = one
+    return [first(index) for index in range(len(texts))]
+
+
 def overlaps(
     texts: Sequence[bytes],
     references: Sequence[bytes],

@@ -23,8 +23,9 @@ def split_rows(
     """Training and validation rows, each in the order of the file.
 
     Rows with the same normalised prompt stay together, and so do rows that `same_side` (index → cluster)
-    puts into one cluster. Every (label, locale) gives its share, rounded so that the whole comes out right.
-    The outcome depends on the rows and the seed only.
+    puts into one cluster. Every (label, locale) gives its share, rounded so that the whole comes out right;
+    where a stratum's groups are too large for its share, others that fit step in. The outcome depends on the
+    rows and the seed only.
     """
     groups = _groups(rows, same_side or {})
     strata: dict[Stratum, list[list[int]]] = defaultdict(list)
@@ -36,7 +37,20 @@ def split_rows(
     for key in sorted(strata):
         members = strata[key]
         random.Random(f"{seed}/{key[0]}/{key[1]}").shuffle(members)  # noqa: S311 — reproducible, not secret
-        chosen.update(_take(members, quotas[key]))
+        taken, strata[key] = _take(members, quotas[key])
+        chosen.update(taken)
+    # One group a stratum and round, so that no stratum fills the gap alone.
+    missing = sum(quotas.values()) - len(chosen)
+    while missing > 0:
+        before = missing
+        for key in sorted(strata, key=lambda key: (-sum(map(len, strata[key])), key)):
+            fitting = next((group for group in strata[key] if len(group) <= missing), None)
+            if fitting is not None:
+                strata[key].remove(fitting)
+                chosen.update(fitting)
+                missing -= len(fitting)
+        if missing == before:
+            break
     train = [row for index, row in enumerate(rows) if index not in chosen]
     return train, [row for index, row in enumerate(rows) if index in chosen]
 
@@ -75,9 +89,13 @@ def _quotas(sizes: Mapping[Stratum, int], share: float) -> dict[Stratum, int]:
     return quotas
 
 
-def _take(groups: Sequence[Sequence[int]], quota: int) -> list[int]:
+def _take(groups: Sequence[list[int]], quota: int) -> tuple[list[int], list[list[int]]]:
+    """(indices of the groups that fit into the quota, the other groups)."""
     taken: list[int] = []
+    left = []
     for group in groups:
         if len(taken) + len(group) <= quota:
             taken.extend(group)
-    return taken
+        else:
+            left.append(group)
+    return taken, left

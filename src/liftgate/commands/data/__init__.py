@@ -14,25 +14,42 @@ from liftgate.errors import ExitCode
 ACTIONS: Final[dict[str, str]] = {
     "export": "write the rows as the platform that trains on them wants them",
     "split": "halve a file into training and validation rows",
+    "scrub": "put consistent placeholders in place of personal data and credentials",
+    "cluster": "give golden cases that nearly repeat one another one cluster_id",
     "adopt": "take over chat rows of others: add provenance, or make golden cases",
 }
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """An action and its own words; the action's module is imported when it is asked for."""
-    width = max(map(len, ACTIONS))
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = "\n".join(
-        ["make, change and compare dataset files", "", "actions:"]
-        + [f"  {name.ljust(width)}  {text}" for name, text in ACTIONS.items()]
-        + ["", "liftgate data ACTION --help explains one"]
-    )
-    parser.add_argument("action", metavar="ACTION")
+    parser.usage, parser.description = _USAGE, _described()
+    parser.add_argument("action", metavar="ACTION", nargs="?")
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="...", help="what the action needs")
 
 
+def overview() -> str:
+    """What `liftgate data` prints when it is not told what to do."""
+    return f"usage: {_USAGE}\n\n{_described()}\n"
+
+
+_USAGE: Final = "liftgate data ACTION [options]"
+
+
+def _described() -> str:
+    width = max(map(len, ACTIONS))
+    lines = [f"  {name.ljust(width)}  {text}" for name, text in ACTIONS.items()]
+    return "\n".join(["Make, change and compare dataset files.", "", "actions:", *lines, "", _EXPLAINED])
+
+
+_EXPLAINED: Final = "liftgate data ACTION --help explains one."
+
+
 def run(arguments: argparse.Namespace) -> int:
-    """Do what the action says."""
+    """Do what the action says; without one, say which there are."""
+    if arguments.action is None:
+        sys.stdout.write(overview())
+        return ExitCode.BAD_INPUT
     return run_action(arguments.action, arguments.words)
 
 
