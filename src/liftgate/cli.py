@@ -16,10 +16,12 @@ COMMANDS: Final[dict[str, str]] = {
     "estimate": "price the training and check the budget",
     "train": "train the candidate once, or find it by its manifest digest",
     "evaluate": "let one model answer a golden set and score the answers",
+    "merge-runs": "join the shards of one run",
+    "store": "export, import and verify the answers that are kept",
     "compare": "judge two runs: pass, block, or insufficient evidence",
     "gate": "fold findings and comparisons into one verdict and write the report",
     "run": "all steps that the plan asks for",
-    "data": "split, compare and export datasets",
+    "data": "split, scrub, compare and export datasets",
     "demo": "the whole gate on the template's data with the embedded model",
 }
 EXIT_CODES: Final = (
@@ -32,7 +34,7 @@ def parser_for(command: str) -> argparse.ArgumentParser:
     """The argument parser of one command."""
     from importlib import import_module
 
-    module = import_module(f"liftgate.commands.{command}")
+    module = import_module(f"liftgate.commands.{command.replace('-', '_')}")
     parser = argparse.ArgumentParser(
         prog=f"liftgate {command}", description=COMMANDS[command], epilog=EXIT_CODES
     )

@@ -375,3 +375,168 @@ def test_fifty_kills_at_random_moments_lose_nothing_and_pay_nothing_twice(suite:
         assert server.count <= count + 1 + 50 * concurrency
     outputs = [(result.case_id, result.output) for result in read_run(suite / "out").results]
     assert outputs[:-1] == [(case["id"], case["input"]) for case in cases]
+
+
+PRICES = """\
+version: 1
+prices:
+  - provider: openai
+    model: m
+    input_usd_per_mtok: "1.00"
+    output_usd_per_mtok: "10.00"
+    source: s
+    checked_on: "2026-11-25"
+"""
+
+
+def test_a_priced_run_says_what_it_cost(run: Run, suite: Path) -> None:
+    (suite / "prices.yaml").write_text(PRICES)
+    with OpenAIServer() as server:
+        code, _, err = run(*openai(server, "--prices", "prices.yaml", "--out", "out"))
+    assert code == 0
+    assert err.splitlines()[0] == "m: 7 answers, 0 of them stored before, 0 errors, $0.0001 → out"
+    assert json.loads((suite / "out/run.json").read_text())["usage"]["usd"] == "0.000109"
+
+
+def test_a_budget_stops_before_it_is_passed_and_a_larger_one_goes_on(run: Run, suite: Path) -> None:
+    (suite / "prices.yaml").write_text(PRICES)
+    words = ["--prices", "prices.yaml", "--concurrency", 2, "--store", "r.sqlite", "--out", "out"]
+    with OpenAIServer() as server:
+        code, out, err = run(*openai(server, *words, "--max-usd", "0.00034"))
+        asked = server.count
+        assert (code, out) == (5, "")
+        assert err.startswith(
+            "error: the budget of $0.00034 has no room for another request; spent $0.0001; without an answer: "
+        )
+        assert (
+            f"{asked} of 7 answers are kept in r.sqlite; the same command goes on\n  hint: liftgate " in err
+        )
+        assert "--max-usd 0.00034" in err
+        assert not (suite / "out/run.json").exists()
+        assert 1 <= asked < 7
+        assert run(*openai(server, *words, "--max-usd", "1"))[0] == 0
+    assert server.count == 7
+
+
+def test_attempts_that_broke_off_count_against_the_budget(run: Run, suite: Path) -> None:
+    (suite / "prices.yaml").write_text(PRICES)
+    words = ["--prices", "prices.yaml", "--concurrency", 1, "--max-usd", "0.001", "--out", "out"]
+    with OpenAIServer(faults="half") as server:
+        code, _, err = run(*openai(server, *words))
+    assert code == 5
+    assert server.count == 3
+    assert "and at most $0.0008 for attempts without an answer" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--max-usd", "1"], "--max-usd: no price is known for openai 'm'"),
+        (["--max-usd", "1", "--prices", "none.yaml"], "none.yaml: no such price table"),
+        (["--max-usd", "1", "--prices", "prices.yaml", "--model", "n"], "no price is known for openai 'n'"),
+        (["--max-usd", "1", "--prices", "prices.yaml", "--no-store"], "--max-usd goes with a store"),
+        (["--only", "g9"], "no case is selected\n  --only g9: no such case"),
+        (["--bucket", "intent=j"], "no case is selected\n  --bucket intent=j: no case is in it"),
+        (["--bucket", "intent"], "no case is selected\n  --bucket intent: no case is in it"),
+        (["--only", "s0", "--bucket", "intent=i"], "no case is selected\n  hint: an empty run"),
+    ],
+)
+def test_limits_and_filters_that_cannot_hold_ask_nothing(
+    run: Run, suite: Path, words: list[str], said: str
+) -> None:
+    (suite / "prices.yaml").write_text(PRICES)
+    with OpenAIServer() as server:
+        code, _, err = run(*openai(server, "--out", "out", *words))
+        assert server.count == 0
+    assert code == 2
+    assert err.startswith("error: ")
+    assert said in err
+
+
+@pytest.mark.parametrize("word", ["0", "-1", "nan", "inf", "much"])
+def test_a_budget_is_an_amount(run: Run, word: str) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run("--cases", "golden.jsonl", "--endpoint", "openai", "--out", "out", "--max-usd", word)
+    assert stopped.value.code == 2
+
+
+def test_a_deadline_cuts_what_hangs_and_keeps_the_rest(run: Run, suite: Path) -> None:
+    started = time.monotonic()
+    with OpenAIServer(faults={4: "hang"}) as server:
+        code, _, err = run(*openai(server, "--concurrency", 1, "--deadline", "0.5", "--out", "out"))
+    assert time.monotonic() - started < 5
+    assert code == 5
+    assert "the deadline of 0.5 s has passed; without an answer: 3 cases (g4, g5, s0); 4 of 7 answers" in err
+
+
+def test_filters_narrow_a_run_that_then_says_so_and_cannot_be_compared(run: Run, suite: Path) -> None:
+    with OpenAIServer() as server:
+        assert run(*openai(server, "--only", "g1", "--only", "s0", "--out", "some"))[0] == 0
+        assert run(*openai(server, "--bucket", "kind=jailbreak", "--out", "safety"))[0] == 0
+    assert [result.case_id for result in read_run(suite / "some").results] == ["g1", "s0"]
+    assert read_run(suite / "some").meta["filter"] == {
+        "cases": 2,
+        "of": 7,
+        "only": ["g1", "s0"],
+        "buckets": [],
+    }
+    assert [result.case_id for result in read_run(suite / "safety").results] == ["s0"]
+    assert main(["compare", "--base", "some", "--candidate", "some", "--out", "c"]) == 2
+
+
+def test_a_golden_set_that_changed_between_runs_is_said_and_only_what_changed_is_asked(
+    run: Run, suite: Path
+) -> None:
+    golden = suite / "golden.jsonl"
+    with OpenAIServer() as server:
+        run(*openai(server, "--out", "out"))
+        before = sha256_file(golden)
+        golden.write_text(golden.read_text().replace('"input": "word3"', '"input": "word33"'))
+        code, _, err = run(*openai(server, "--out", "out"))
+        assert server.count == 8
+    after = sha256_file(golden)
+    assert code == 0
+    assert err.splitlines()[0] == (
+        f"note: out held a run over another golden set ({before[:12]}, now {after[:12]}); it is replaced"
+    )
+    assert read_run(suite / "out").meta["golden_sha256"] == after
+
+
+def test_a_run_that_fails_leaves_no_older_run_to_be_taken_for_it(run: Run, suite: Path) -> None:
+    with OpenAIServer() as server:
+        run(*openai(server, "--out", "out"))
+    assert (suite / "out/run.json").exists()
+    with OpenAIServer(faults="401") as server:
+        assert run(*openai(server, "--out", "out", "--model", "n"))[0] == 4
+    assert not (suite / "out/run.json").exists()
+
+
+@pytest.mark.parametrize(
+    "mode", ["429", "503", "500", "reset", "half", "half-json", "non-json", "empty-choices"]
+)
+def test_a_passing_fault_leaves_no_trace_in_the_results(run: Run, suite: Path, mode: str) -> None:
+    with OpenAIServer(faults={0: mode, 2: mode}, retry_after="0.1") as server:
+        code, _, err = run(*openai(server, "--concurrency", 2, "--out", "out"))
+    assert (code, server.count) == (0, 9)
+    assert "7 answers, 0 of them stored before, 0 errors" in err
+
+
+def test_a_server_that_is_down_is_an_error_within_seconds(run: Run, suite: Path) -> None:
+    with OpenAIServer() as server:
+        words = openai(server, "--out", "out")
+    started = time.monotonic()
+    code, _, err = run(*words)
+    assert time.monotonic() - started < 8
+    assert code == 4
+    assert "the server cannot be reached" in err
+
+
+def test_answers_of_a_megabyte_and_of_hostile_characters_are_kept_as_they_are(run: Run, suite: Path) -> None:
+    hostile = "\x00\x1b[2J\u202e\u2066{{" + "x" * 1_000_000
+    with OpenAIServer(lambda body: hostile) as server:
+        code, _, err = run(*openai(server, "--out", "out"))
+        assert run(*openai(server, "--out", "again"))[0] == 0
+        assert server.count == 7
+    assert code == 0
+    assert "\x1b" not in err
+    assert all(result.output == hostile for result in read_run(suite / "again").results)

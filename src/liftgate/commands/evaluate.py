@@ -3,128 +3,87 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shlex
 import sys
-from collections.abc import Collection, Iterable
-from pathlib import Path
+import time
+from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.errors import ExitCode, InputError, ProviderError, StillRunning
+from liftgate.commands.asking import (
+    Asked,
+    add_asking,
+    add_store,
+    command_line,
+    count,
+    make_folder,
+    open_asked,
+    open_store,
+    resumable,
+)
+from liftgate.errors import ExitCode, ProviderError
 
 if TYPE_CHECKING:
     from liftgate.evaluation.endpoints import Endpoint
+    from liftgate.evaluation.grading import Answers
+    from liftgate.evaluation.limits import Limits
     from liftgate.evaluation.prompts import Prompt
     from liftgate.evaluation.responses import ResponseStore
-    from liftgate.evaluation.runner import Tally
+    from liftgate.evaluation.runner import Asking, Tally
     from liftgate.evaluation.runs import EvalRun
+    from liftgate.evaluation.shards import Shard
     from liftgate.evaluation.suite import Arm
     from liftgate.evaluation.suite_folder import SuiteFolder
 
-DEFAULT_STORE: Final = Path(".liftgate/responses.sqlite")
-DEFAULT_KEY_VARIABLE: Final = "OPENAI_API_KEY"
 _SHOWN_KINDS: Final = 5
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The contract's flags; what the suite says is overridden by what stands here."""
-    what = parser.add_argument_group("what is asked (one of --suite and --cases)")
-    what.add_argument("--suite", type=Path, metavar="FILE", help="evals/<alias>/suite.yaml")
-    what.add_argument(
-        "--arm", metavar="NAME", help="arm of the suite whose prompt is used (default: candidate)"
+    from pathlib import Path
+
+    add_asking(parser)
+    much = parser.add_argument_group("how much")
+    much.add_argument("--repeats", type=count, default=1, metavar="N", help="answers per case (default: 1)")
+    much.add_argument(
+        "--safety-repeats", type=count, metavar="N", help="answers per safety case (default: --repeats)"
     )
-    what.add_argument("--cases", type=Path, metavar="FILE.jsonl", help="golden cases without a suite")
-    what.add_argument(
-        "--scorer", action="append", default=[], metavar="NAME", help="scorer for --cases; may be repeated"
+    much.add_argument(
+        "--shard", type=_shard, metavar="K/N", help="one of N parts; `liftgate merge-runs` joins them"
     )
-    what.add_argument("--prompt", type=Path, metavar="FILE", help="prompt file instead of the arm's")
-    who = parser.add_argument_group("who answers")
-    who.add_argument("--model", metavar="MODEL", help="model id; for local, a model or adapter folder")
-    who.add_argument("--endpoint", required=True, metavar="NAME", help="openai, local or recorded")
-    who.add_argument("--base-url", metavar="URL", help="any OpenAI-compatible server (default: OpenAI's)")
-    who.add_argument(
-        "--api-key-env", default=DEFAULT_KEY_VARIABLE, metavar="NAME", help="variable with the key"
-    )
-    who.add_argument("--recorded", type=Path, metavar="FILE", help="answers for --endpoint recorded")
-    how = parser.add_argument_group("how")
-    how.add_argument(
-        "--temperature", type=_temperature, metavar="T", help="instead of the suite's (default: 0)"
-    )
-    how.add_argument("--max-tokens", type=_count, metavar="N", help="longest answer, instead of the suite's")
-    how.add_argument(
-        "--truncated", choices=("error", "score"), help="answers cut at the token limit (default: error)"
-    )
-    how.add_argument("--repeats", type=_count, default=1, metavar="N", help="answers per case (default: 1)")
-    how.add_argument(
-        "--safety-repeats", type=_count, metavar="N", help="answers per safety case (default: --repeats)"
-    )
-    how.add_argument(
-        "--concurrency", type=_count, default=8, metavar="N", help="requests at once (default: 8)"
-    )
-    how.add_argument(
-        "--timeout", type=_seconds, default=60.0, metavar="S", help="seconds per attempt (default: 60)"
-    )
-    kept = parser.add_argument_group("what is kept")
-    kept.add_argument(
-        "--store",
-        type=Path,
-        default=DEFAULT_STORE,
-        metavar="FILE",
-        help=f"answers (default: {DEFAULT_STORE})",
-    )
-    kept.add_argument("--no-store", action="store_true", help="ask everything anew and keep nothing")
-    kept.add_argument(
+    add_store(parser)
+    parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="gets run.json and results.jsonl"
     )
-    kept.add_argument("--json", action="store_true", help="one JSON object on stdout")
+    parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, ask, write; 0 when at least one case was answered."""
-    from liftgate.evaluation.endpoints import Settings, open_endpoint
-    from liftgate.evaluation.responses import ResponseStore
     from liftgate.evaluation.run_folder import write_run
     from liftgate.evaluation.runner import Tally
-    from liftgate.evaluation.suite_folder import prompt_file
 
-    folder = _folder(arguments)
-    arm = folder.suite.arm(arguments.arm)
-    settings = Settings(
-        model=_model(arguments, arm),
-        base_url=arguments.base_url,
-        api_key=os.environ.get(arguments.api_key_env) if arguments.api_key_env else "",
-        concurrency=arguments.concurrency,
-        timeout_s=arguments.timeout,
-        recorded=arguments.recorded,
-    )
-    prompt = None if arguments.prompt is None else prompt_file(arguments.prompt)
-    endpoint = open_endpoint(arguments.endpoint, settings)
-    _make(arguments.out)
-    keeps = not arguments.no_store and endpoint.kind != "recorded"
-    store = ResponseStore(arguments.store) if keeps else None
-    tally = Tally()
-    try:
+    asked = open_asked(arguments)
+    make_folder(arguments.out)
+    store = open_store(arguments, asked.endpoint)
+    tally, started = Tally(), time.monotonic()
+    with resumable(tally, store, command_line("evaluate", add_arguments, arguments)):
+        _retire(arguments, asked)
         evaluated = evaluate(
-            folder,
-            arm,
-            endpoint,
-            model=settings.model,
-            prompt=prompt,
+            asked.folder,
+            asked.arm,
+            asked.endpoint,
+            model=asked.settings.model,
+            prompt=asked.prompt,
             store=store,
             repeats=range(arguments.repeats),
             safety_repeats=range(arguments.safety_repeats or arguments.repeats),
+            only=asked.only,
+            filtered=asked.filtered,
+            shard=arguments.shard,
+            limits=asked.limits,
             tally=tally,
         )
-    except KeyboardInterrupt:
-        raise StillRunning(f"interrupted: {_kept(tally, store)}", hint=command_line(arguments)) from None
-    except ProviderError as error:
-        hint = f"{error.hint}; {_kept(tally, store)}" if error.hint else _kept(tally, store)
-        raise ProviderError(error.sentence, problems=error.problems, hint=hint) from None
-    finally:
-        if store is not None:
-            store.close()
     write_run(arguments.out, evaluated)
-    _report(evaluated, arguments)
+    _report(evaluated, arguments, time.monotonic() - started)
     return ExitCode.PASS
 
 
@@ -139,127 +98,147 @@ def evaluate(
     repeats: Iterable[int] = (0,),
     safety_repeats: Iterable[int] = (0,),
     only: Collection[str] | None = None,
+    filtered: Mapping[str, Any] | None = None,
+    shard: Shard | None = None,
+    limits: Limits | None = None,
     tally: Tally | None = None,
 ) -> EvalRun:
     """One arm's answers to the suite's golden and safety cases, graded. Nothing is written but the store.
 
     `only` narrows to some case ids: a confirmation asks the cases in doubt again, under repeat numbers of
-    its own. Raises `ProviderError` when the endpoint gives up, with every answer so far in the store.
+    its own. `filtered` says in run.json what a person narrowed the run to. Raises `ProviderError` when the
+    endpoint gives up and `Unfinished` at a limit, with every answer so far in the store.
     """
     from liftgate.evaluation.runner import run_arm
-    from liftgate.evaluation.runs import EvalRun
+
+    asking = asking_of(folder, arm, endpoint, prompt, store, repeats, safety_repeats, only)
+    answers = run_arm(
+        asking.questions,
+        prompt=asking.prompt,
+        endpoint=endpoint,
+        sampling=asking.sampling,
+        store=store,
+        truncated=asking.truncated,
+        shard=shard,
+        limits=limits,
+        label=f"evaluate {model}",
+        tally=tally,
+    )
+    return run_of(folder, arm, model, asking, answers, filtered=filtered, shard=shard)
+
+
+def evaluate_pair(
+    folder: SuiteFolder,
+    arms: tuple[Arm, Arm],
+    endpoints: tuple[Endpoint, Endpoint],
+    *,
+    models: tuple[str, str],
+    store: ResponseStore | None = None,
+    repeats: Iterable[int] = (0,),
+    safety_repeats: Iterable[int] = (0,),
+    tally: Tally | None = None,
+) -> tuple[EvalRun, EvalRun]:
+    """Two arms asked in one stream, a request of each in turn, so that their latencies may be compared."""
+    from liftgate.evaluation.runner import run_pair
+
+    first, second = (
+        asking_of(folder, arm, endpoint, None, store, repeats, safety_repeats, None)
+        for arm, endpoint in zip(arms, endpoints, strict=True)
+    )
+    label = f"evaluate {arms[0].name} and {arms[1].name} in turn"
+    answers = run_pair(first, second, label=label, tally=tally)
+    one, two = (
+        run_of(folder, *about)
+        for about in zip(arms, models, (first, second), answers, strict=True)
+    )  # fmt: skip
+    return one, two
+
+
+def asking_of(
+    folder: SuiteFolder,
+    arm: Arm,
+    endpoint: Endpoint,
+    prompt: Prompt | None,
+    store: ResponseStore | None,
+    repeats: Iterable[int],
+    safety_repeats: Iterable[int],
+    only: Collection[str] | None,
+) -> Asking:
+    """The questions of a suite as one arm is asked them."""
+    from liftgate.evaluation.runner import Asking
     from liftgate.evaluation.suite import questions
 
     suite = folder.suite
     prompt = folder.prompt(arm) if prompt is None else prompt
     asked = questions(folder.golden, suite.metrics, repeats=repeats, buckets=suite.buckets)
-    metrics = list(suite.metrics)
     if folder.safety is not None:
         asked += questions(folder.safety, suite.safety_metrics, repeats=safety_repeats)
-        metrics += [
-            item for item in suite.safety_metrics if item.name not in {known.name for known in metrics}
-        ]
     if only is not None:
         asked = [question for question in asked if question.case.id in only]
-    answers = run_arm(
-        asked,
-        prompt=prompt,
-        endpoint=endpoint,
-        sampling=suite.sampling,
-        store=store,
-        truncated=suite.truncated,
-        label=f"evaluate {model}",
-        tally=tally,
-    )
-    identity = endpoint.identity()
+    return Asking(asked, prompt, endpoint, suite.sampling, store, suite.truncated)
+
+
+def run_of(
+    folder: SuiteFolder,
+    arm: Arm,
+    model: str,
+    asking: Asking,
+    answers: Answers,
+    *,
+    filtered: Mapping[str, Any] | None = None,
+    shard: Shard | None = None,
+) -> EvalRun:
+    """The answers with all that run.json says of them."""
+    from liftgate.evaluation.runs import EvalRun
+    from liftgate.evaluation.shards import part_of
+
+    suite = folder.suite
+    metrics = list(suite.metrics)
+    if folder.safety is not None:
+        known = {item.name for item in metrics}
+        metrics += [item for item in suite.safety_metrics if item.name not in known]
+    identity = asking.endpoint.identity()
+    meta: dict[str, Any] = {}
+    if filtered is not None:
+        meta["filter"] = dict(filtered)
+    if shard is not None and answers.positions is not None:
+        meta["part"] = part_of(shard, answers.positions, len(asking.questions))
     return EvalRun.from_rows(
         answers.rows,
         model=model,
-        endpoint=endpoint.kind,
+        endpoint=asking.endpoint.kind,
         arm=arm.name,
         metrics=[item.name for item in metrics],
         scorers={item.name: item.version for item in metrics},
         primary_metric=suite.primary_metric or (suite.metrics[0].name if suite.alias is None else None),
-        deterministic=endpoint.deterministic,
+        deterministic=asking.endpoint.deterministic,
         golden_sha256=folder.golden_sha256,
         safety_sha256=folder.safety_sha256,
         suite_sha256=folder.suite_sha256,
-        prompt_sha256=prompt.sha256,
+        prompt_sha256=asking.prompt.sha256,
         chat_template_sha256=identity.get("chat_template_sha256"),
         sampling=suite.sampling.to_dict(),
         truncated=suite.truncated,
         identity=identity,
         usage=answers.usage.to_dict(),
+        **meta,
     )
 
 
-def command_line(arguments: argparse.Namespace) -> str:
-    """The command that these arguments came from, for a person to run again."""
-    words = ["liftgate", "evaluate"]
-    usual = argparse.ArgumentParser()
-    add_arguments(usual)
-    for name, value in vars(arguments).items():
-        flag = f"--{name.replace('_', '-')}"
-        if name == "run" or value == usual.get_default(name):
-            continue
-        for each in value if isinstance(value, list) else [value]:
-            words += [flag] if each is True else [flag, str(each)]
-    return shlex.join(words)
+def _retire(arguments: argparse.Namespace, asked: Asked) -> None:
+    """Take an earlier run's run.json away: if this one fails, nobody shall compare the old answers for new."""
+    from liftgate.evaluation.run_folder import retire
 
-
-def _folder(arguments: argparse.Namespace) -> SuiteFolder:
-    from dataclasses import replace
-
-    from liftgate.evaluation.suite_folder import read_suite, suite_of_cases
-
-    if (arguments.suite is None) == (arguments.cases is None):
-        raise InputError(
-            "what should be asked?", hint="give either --suite FILE, or --cases FILE.jsonl --scorer NAME"
+    before = retire(arguments.out)
+    golden = before.get("golden_sha256")
+    if golden and golden != asked.folder.golden_sha256:
+        sys.stderr.write(
+            f"note: {arguments.out} held a run over another golden set ({golden[:12]}, now "
+            f"{asked.folder.golden_sha256[:12]}); it is replaced\n"
         )
-    if arguments.suite is not None:
-        if arguments.scorer:
-            raise InputError("--scorer goes with --cases", hint="a suite names its scorers itself")
-        folder = read_suite(arguments.suite)
-    else:
-        if arguments.arm is not None:
-            raise InputError("--arm goes with --suite", hint="give a prompt file with --prompt instead")
-        if not arguments.scorer:
-            raise InputError("--cases needs a scorer", hint="for example --scorer exact_match")
-        folder = suite_of_cases(arguments.cases, arguments.scorer)
-    sampling = folder.suite.sampling
-    if arguments.temperature is not None:
-        sampling = replace(sampling, temperature=arguments.temperature)
-    if arguments.max_tokens is not None:
-        sampling = replace(sampling, max_tokens=arguments.max_tokens)
-    truncated = arguments.truncated or folder.suite.truncated
-    return replace(folder, suite=replace(folder.suite, sampling=sampling, truncated=truncated))
 
 
-def _model(arguments: argparse.Namespace, arm: Arm) -> str:
-    if arguments.model:
-        return str(arguments.model)
-    if arm.model not in {"default", "candidate"}:
-        return arm.model
-    if arguments.endpoint == "recorded":
-        return "recorded"
-    raise InputError("which model should answer?", hint="--model MODEL")
-
-
-def _make(out: Path) -> None:
-    # Before any answer is paid for.
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out {out}: cannot be made: {error.strerror}") from None
-
-
-def _kept(tally: Tally, store: ResponseStore | None) -> str:
-    if store is None:
-        return "without a store nothing is kept"
-    return f"{tally.kept} of {tally.wanted} answers are kept in {store.path}; the same command goes on"
-
-
-def _report(evaluated: EvalRun, arguments: argparse.Namespace) -> None:
+def _report(evaluated: EvalRun, arguments: argparse.Namespace, seconds: float) -> None:
     from liftgate.evaluation.grading import error_counts
     from liftgate.files import pretty
 
@@ -272,13 +251,14 @@ def _report(evaluated: EvalRun, arguments: argparse.Namespace) -> None:
             "arm": evaluated.meta["arm"],
             "out": str(arguments.out),
             "rows": len(evaluated.rows),
-            "usage": usage,
+            "usage": {**usage, "seconds": round(seconds, 3)},
             "means": {name: mean for name, (mean, _) in means.items()},
         }
         sys.stdout.write(pretty(summary).decode())
+    spent = "" if usage["usd"] in {None, "0"} else f", ${float(usage['usd']):.4f}"
     lines = [
         f"{evaluated.model}: {usage['answers']} answers, {usage['cached']} of them stored before, "
-        f"{usage['errors']} errors → {arguments.out}"
+        f"{usage['errors']} errors{spent} → {arguments.out}"
     ]
     for name, (mean, n) in means.items():
         lines.append(f"  {name} {'unscored' if mean is None else f'{mean:.3f}'} (n={n})")
@@ -303,22 +283,10 @@ def _mean(scores: list[float | None]) -> tuple[float | None, int]:
     return (sum(known) / len(known) if known else None), len(known)
 
 
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 1_000_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 1")
-    return value
+def _shard(text: str) -> Shard:
+    from liftgate.evaluation.shards import Shard
 
-
-def _temperature(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 2:
-        raise argparse.ArgumentTypeError(f"{text} is not a temperature from 0 to 2")
-    return value
-
-
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 86_400:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
-    return value
+    try:
+        return Shard.parse(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None

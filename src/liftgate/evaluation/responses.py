@@ -2,6 +2,7 @@
 
 One SQLite file in write-ahead mode. Each answer is its own transaction, so a killed process loses none that
 it had received. Each record carries a digest over key and bytes: a damaged one is named and asked for again.
+A store may lie over a shared one, which it reads and never writes.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, TypeVar
+from urllib.parse import quote
 
 import orjson
 
@@ -42,12 +44,25 @@ def _warn(sentence: str) -> None:
 
 
 class ResponseStore:
-    """Answers by key. A context manager; close it so that the file is whole without its side files."""
+    """Answers by key. A context manager; close it so that the file is whole without its side files.
 
-    def __init__(self, path: Path, *, warn: Callable[[str], None] = _warn) -> None:
-        self.path, self._warn = path, warn
+    `read_only` opens a file that is there and leaves every byte of it. What is absent here is looked for in
+    `shared`; the two are closed together.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        read_only: bool = False,
+        shared: ResponseStore | None = None,
+        warn: Callable[[str], None] = _warn,
+    ) -> None:
+        self.path, self.read_only, self._shared, self._warn = path, read_only, shared, warn
         self._named: set[str] = set()
         self._inspected = False
+        if read_only and not path.is_file():
+            raise InputError(f"{path}: no such response store", hint="`liftgate evaluate` writes one")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -64,9 +79,12 @@ class ResponseStore:
 
     def close(self) -> None:
         """Fold the write-ahead log into the file and release it."""
-        with contextlib.suppress(sqlite3.Error):
-            self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if not self.read_only:
+            with contextlib.suppress(sqlite3.Error):
+                self._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         self._database.close()
+        if self._shared is not None:
+            self._shared.close()
 
     def __len__(self) -> int:
         return self._guarded(
@@ -81,12 +99,21 @@ class ResponseStore:
                 found[row[0]] = Completion.from_dict(orjson.loads(row[2])["completion"])
         if len(found) < len(keys) and not self._inspected:
             self._inspect(set(keys) - found.keys())
+        if self._shared is not None and len(found) < len(keys):
+            found |= self._shared.get([key for key in keys if key not in found])
         return found
 
     def put(self, key: str, completion: Completion, *, about: Mapping[str, Any] | None = None) -> None:
         """Keep one answer, at once. `about` says for a person where it came from (endpoint, model)."""
+        if self.read_only:
+            raise InputError(f"{self.path}: this store is only read")
         body = canonical({"completion": completion.to_dict(), "about": dict(about or {})})
         self._guarded(lambda: self._database.execute(_PUT, (key, _record_digest(key, body), body)))
+
+    def damaged(self) -> int:
+        """How many records are not as they were written; each is named in a warning."""
+        query = "SELECT key, digest, body FROM responses NOT INDEXED"
+        return self._guarded(lambda: sum(not self._is_whole(row) for row in self._database.execute(query)))
 
     def export(self, path: Path) -> int:
         """Write every whole record as JSON Lines, ordered by key; returns their number."""
@@ -99,8 +126,17 @@ class ResponseStore:
         return len(whole)
 
     def import_lines(self, data: bytes, name: str) -> int:
-        """Add what `export` wrote; returns the number of records. Refuses a file with any damaged line."""
+        """Add what `export` wrote and is not here yet; returns the number of new records.
+
+        Refuses a file with any damaged line. An answer that is here and whole is never replaced.
+        """
         records = list(_exported(data, name))
+        whole = {
+            row[0]
+            for row in self._guarded(lambda: list(self._rows([key for key, _, _ in records])))
+            if self._is_whole(row)
+        }
+        records = [record for record in records if record[0] not in whole]
         with self._guarded(lambda: self._database):
             self._guarded(lambda: self._database.execute("BEGIN"))
             self._guarded(lambda: self._database.executemany(_PUT, records))
@@ -126,7 +162,8 @@ class ResponseStore:
         for row in rows:
             if self._is_whole(row) and row[0] in absent:
                 self._warn(f"{self.path}: the index entry of answer {row[0][:12]} is damaged")
-                self._guarded(lambda: self._database.execute("REINDEX responses"))
+                if not self.read_only:
+                    self._guarded(lambda: self._database.execute("REINDEX responses"))
 
     def _rows(self, keys: Sequence[str]) -> Iterator[tuple[str, str, bytes]]:
         for start in range(0, len(keys), _KEYS_AT_ONCE):
@@ -138,7 +175,7 @@ class ResponseStore:
     def _open(self) -> sqlite3.Connection:
         if self.path.exists() and self.path.stat().st_size and not _is_sqlite(self.path):
             raise _not_a_store(self.path)
-        database = sqlite3.connect(self.path, timeout=30, isolation_level=None, check_same_thread=False)
+        database = self._readable() if self.read_only else _connected(str(self.path))
         # A damaged text column must reach the digest check, not fail to decode.
         database.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
@@ -152,6 +189,10 @@ class ResponseStore:
                     f"{self.path}: store version {version}, this Liftgate reads {_SCHEMA_VERSION}",
                     hint="name another file with --store, or use the version that wrote it",
                 )
+            if self.read_only:
+                if application != _APPLICATION_ID:
+                    raise _not_a_store(self.path)
+                return database
             # Durable against a killed process; lost power may cost the last answers, never the file.
             database.execute("PRAGMA journal_mode = WAL")
             database.execute("PRAGMA synchronous = NORMAL")
@@ -168,6 +209,19 @@ class ResponseStore:
             raise
         return database
 
+    def _readable(self) -> sqlite3.Connection:
+        uri = f"file:{quote(str(self.path))}?mode=ro"
+        database = _connected(uri, uri=True)
+        try:
+            database.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        except sqlite3.OperationalError:
+            # A folder that cannot be written has no place for the side files of the write-ahead log.
+            database.close()
+            if self.path.with_name(self.path.name + "-wal").exists():
+                raise
+            return _connected(f"{uri}&immutable=1", uri=True)
+        return database
+
     def _guarded(self, act: Callable[[], _T]) -> _T:
         try:
             return act()
@@ -179,6 +233,10 @@ class ResponseStore:
                 hint=f"keep what is left with `sqlite3 {self.path} .recover`, or move the file away: "
                 "its answers are then asked for again",
             ) from None
+
+
+def _connected(name: str, *, uri: bool = False) -> sqlite3.Connection:
+    return sqlite3.connect(name, timeout=30, isolation_level=None, check_same_thread=False, uri=uri)
 
 
 def _record_digest(key: str, body: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,16 @@ from liftgate import __version__
 from liftgate.config import Document, check
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation.runs import EvalRun
-from liftgate.files import read_bytes, read_json, sha256_bytes, sha256_file, write_json, write_jsonl
+from liftgate.evaluation.shards import ShardRun
+from liftgate.files import (
+    read_bytes,
+    read_json,
+    sha256_bytes,
+    sha256_file,
+    write_bytes,
+    write_json,
+    write_jsonl,
+)
 
 RUN = "run.json"
 RESULTS = "results.jsonl"
@@ -44,6 +54,30 @@ def write_run(folder: Path, run: EvalRun) -> None:
     write_jsonl(folder / RESULTS, (result.to_dict() for result in run.results))
     described = {"metrics": list(run.metrics), "tool_version": __version__, **run.meta}
     write_json(folder / RUN, {**described, "results_sha256": sha256_file(folder / RESULTS)})
+
+
+def retire(folder: Path) -> dict[str, Any]:
+    """Remove run.json, without which the folder holds no run; returns what it said, as far as it can be read."""
+    path = folder / RUN
+    try:
+        described = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        described = {}
+    path.unlink(missing_ok=True)
+    return described if isinstance(described, dict) else {}
+
+
+def read_shard(folder: Path) -> ShardRun:
+    """Read a shard: run.json, and the lines of results.jsonl, which must be the ones it describes."""
+    run = read_run(folder)
+    lines = read_bytes(folder / RESULTS, "results file").removesuffix(b"\n").split(b"\n")
+    return ShardRun(str(folder), run.meta, lines)
+
+
+def write_merged(folder: Path, meta: Mapping[str, Any], lines: Sequence[bytes]) -> None:
+    """Write the run that shards add up to, byte for byte as one machine would have written it."""
+    write_bytes(folder / RESULTS, b"".join(line + b"\n" for line in lines))
+    write_json(folder / RUN, {**meta, "results_sha256": sha256_file(folder / RESULTS)})
 
 
 def _rows(data: bytes, path: str) -> list[Any]:

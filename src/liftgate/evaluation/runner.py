@@ -159,7 +159,7 @@ class _Arm:
             self.known[self.keys[index]] = outcome
             return False
         self.known[self.keys[index]] = answer = with_well_formed_text(outcome)
-        if self.asking.store is None:
+        if self.asking.store is None or self.asking.store.read_only:
             return False
         self.asking.store.put(self.keys[index], answer, about=self._about)
         return True
@@ -293,7 +293,8 @@ def _requests(asking: Asking) -> tuple[dict[str, Request], list[int]]:
         case = question.case
         messages = render(asking.prompt, case)
         repeat = 0 if deterministic else question.repeat
-        request = Request(messages, list(case.tools) or None, asking.sampling, repeat, case.id)
+        schema = asking.prompt.answer_schema
+        request = Request(messages, list(case.tools) or None, asking.sampling, repeat, case.id, schema)
         key = response_key(endpoint.kind, identity, request, deterministic=deterministic)
         if endpoint.kind == "recorded":
             # Recorded answers belong to cases, and two cases with one prompt may have recorded two answers.

@@ -15,6 +15,7 @@ from liftgate.verdict.pairs import PairedScores, Pairs
 from liftgate.verdict.parts import Part, State, count, listed, percent, plain_percent
 
 _SAME_RULER = {"golden_sha256": "golden set", "safety_sha256": "safety suite"}
+_WHOLE = "join shards with `liftgate merge-runs`; evaluate without --only and --bucket"
 _SAME_SAMPLING = ("temperature", "top_p", "max_tokens")
 
 
@@ -27,8 +28,17 @@ class Completeness:
 
 
 def refuse_other_ruler(base: EvalRun, candidate: EvalRun) -> None:
-    """Raise `InputError` when the runs answered different golden sets: there is nothing to pair then."""
-    problems = []
+    """Raise `InputError` when the runs answered different golden sets: there is nothing to pair then.
+
+    A shard, or a run that a filter narrowed, is no golden set at all.
+    """
+    problems = [
+        Problem(f"run.json of {name}", said)
+        for name, run in (("base", base), ("the candidate", candidate))
+        for said in _parts(run.meta)
+    ]
+    if problems:
+        raise InputError("only whole runs can be compared", problems=problems, hint=_WHOLE)
     for key, name in _SAME_RULER.items():
         ours, theirs = base.meta.get(key), candidate.meta.get(key)
         if ours and theirs and ours != theirs:
@@ -41,6 +51,13 @@ def refuse_other_ruler(base: EvalRun, candidate: EvalRun) -> None:
             problems=problems,
             hint="evaluate both models on the golden set of the base branch",
         )
+
+
+def _parts(meta: Mapping[str, Any]) -> Iterator[str]:
+    if part := meta.get("part"):
+        yield f"shard {part.get('shard')} of a run"
+    if chosen := meta.get("filter"):
+        yield f"{chosen.get('cases')} of {chosen.get('of')} cases, chosen by a filter"
 
 
 def primary_metric(base: EvalRun, candidate: EvalRun, policy: Policy) -> str:
