@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from liftgate.data.checks import (
+    cases,
     conversation,
     duplicates,
     labels,
     leakage,
+    placeholders,
     privacy,
     provenance,
     secrets,
@@ -53,9 +55,11 @@ RULES: Final[dict[str, Rule]] = {
     "class-imbalance": volume.class_imbalance,
     "pii": privacy.pii,
     "secret": secrets.secret,
+    "inconsistent-placeholder": placeholders.inconsistent_placeholder,
     "golden-leak": leakage.golden_leak,
     "golden-near-leak": leakage.golden_near_leak,
     "golden-entity-swap": leakage.golden_entity_swap,
+    "unclustered-cases": cases.unclustered_cases,
 }
 
 
