@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from liftgate.config import load
+from liftgate.config import load, parse_yaml
 from liftgate.data.asking import Asking
 from liftgate.data.card import Card, Release, read_card
 from liftgate.data.dataset import Dataset, read_rows
@@ -82,6 +82,18 @@ def asking(suite: Path) -> tuple[Asking, ...]:
         for arm in folder.suite.arms.values()
         for prompt in [folder.prompt(arm)]
     )
+
+
+def answer_schema(suite: Path | None) -> Mapping[str, Any] | None:
+    """The JSON Schema that the suite's scorers hold answers against, when one of them names one."""
+    document = None if suite is None else load(read_bytes(suite, "suite"), str(suite), "suite")
+    for spec in document.data["scorers"] if suite and document else ():
+        written = spec.get("schema") if isinstance(spec, dict) and spec["scorer"] == "json_schema" else None
+        if suite and isinstance(written, str):
+            written = parse_yaml(read_bytes(suite.parent / written, "schema"), written).data
+        if isinstance(written, dict):
+            return written
+    return None
 
 
 def _example_lines(prompt: Prompt) -> tuple[int, ...]:

@@ -100,6 +100,7 @@ def validate_files(
             releases=surroundings.releases(about, file, base) if about else None,
             asking=surroundings.asking(suite) if suite else (),
             task=surroundings.task(suite, about),
+            answer_schema=surroundings.answer_schema(suite),
             thresholds=thresholds.data,
             encoding=checked_encoding(encoding or (profile.encoding if profile else DEFAULT_ENCODING)),
             target=profile,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from typing import Any, Final, NamedTuple
 
@@ -22,13 +22,18 @@ class Match(NamedTuple):
     before: str
 
 
-def matches(rows: Iterable[Row], pattern: str) -> Iterator[Match]:
-    """Every match in any text of any row: messages, tool calls, metadata.
+def as_json(row: Row) -> bytes:
+    """All of a row, messages, tool calls and metadata, on one line."""
+    return orjson.dumps(row.data, option=orjson.OPT_APPEND_NEWLINE)
 
-    Rows are searched as JSON, many at a time, because one call of the engine costs more than a row.
+
+def matches(rows: Iterable[Row], pattern: str, written: Callable[[Row], bytes] = as_json) -> Iterator[Match]:
+    """Every match in what `written` makes of any row: text that ends with its line.
+
+    Many rows are searched at a time, because one call of the engine costs more than a row.
     """
     expression = compiled(pattern)
-    for batch, text, ends in _batches(rows):
+    for batch, text, ends in _batches(rows, written):
         at = 0
         for found in expression.finditer(text):
             start, end = found.span()
@@ -50,13 +55,15 @@ def compiled(pattern: str) -> Any:
     return re2.compile(pattern.encode(), options)
 
 
-def _batches(rows: Iterable[Row]) -> Iterator[tuple[list[Row], bytes, list[int]]]:
+def _batches(
+    rows: Iterable[Row], written: Callable[[Row], bytes]
+) -> Iterator[tuple[list[Row], bytes, list[int]]]:
     batch: list[Row] = []
     texts: list[bytes] = []
     ends: list[int] = []
     size = 0
     for row in rows:
-        text = orjson.dumps(row.data, option=orjson.OPT_APPEND_NEWLINE)
+        text = written(row)
         size += len(text)
         batch.append(row)
         texts.append(text)

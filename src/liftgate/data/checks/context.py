@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -38,6 +38,7 @@ class Context:
     releases: Releases | None = None
     asking: tuple[Asking, ...] = ()
     task: str | None = None
+    answer_schema: Mapping[str, Any] | None = None
     thresholds: DataPolicy = field(default_factory=DataPolicy)
     encoding: str = DEFAULT_ENCODING
     target: Target | None = None
@@ -157,6 +158,11 @@ class Context:
             return [None] * len(answers)
         short = all(len(answer) <= 64 and "\n" not in answer for answer in answers)
         return answers if short else [None] * len(answers)
+
+    @cached_property
+    def with_tools(self) -> Sequence[Row]:
+        """The rows that offer tools."""
+        return [row for row in self.rows if ("tools" in row.data or "input" in row.data) and row.tools]
 
     @cached_property
     def classes(self) -> Sequence[str]:
