@@ -18,6 +18,7 @@ COMMANDS: Final[dict[str, str]] = {
     "evaluate": "let one model answer a golden set and score the answers",
     "merge-runs": "join the shards of one run",
     "noise": "ask one model the same again: its own flip rate, and the lift it can fake",
+    "record": "keep a dying model's answers as a reference before it is shut down",
     "store": "export, import and verify the answers that are kept",
     "compare": "judge two runs: pass, block, or insufficient evidence",
     "gate": "fold findings and comparisons into one verdict and write the report",

@@ -15,9 +15,9 @@ from liftgate.data.golden import Cases, read_cases
 from liftgate.errors import InputError, ProviderError
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request, Sampling
 from liftgate.evaluation.endpoints import Settings, open_endpoint
-from liftgate.evaluation.endpoints.recorded import request_key
 from liftgate.evaluation.grading import Answers, error_counts
 from liftgate.evaluation.prompts import Prompt
+from liftgate.evaluation.recording import request_key
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.runner import Tally, run_arm
 from liftgate.evaluation.runs import EvalRun

@@ -120,6 +120,13 @@ def run_pair(
     return arms[0].answers(seconds, limits), arms[1].answers(seconds, limits)
 
 
+def requests_of(asking: Asking) -> list[Request]:
+    """The request behind each question."""
+    requests, numbers = _requests(asking)
+    listed = list(requests.values())
+    return [listed[number] for number in numbers]
+
+
 def can_pair(first: Endpoint, second: Endpoint) -> bool:
     """Whether two endpoints can be asked in one stream."""
     return isinstance(first, SharesStream) and first.kind == second.kind

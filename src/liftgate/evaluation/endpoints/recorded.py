@@ -1,4 +1,4 @@
-"""Answers from a file: a run without a key, a server or a model."""
+"""Answers from a file or a recording: a run without a key, a server or a model."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import orjson
 
-from liftgate.digests import digest, sha256_bytes
+from liftgate.digests import sha256_bytes
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request, with_well_formed_text
 from liftgate.evaluation.endpoints import Settings
+from liftgate.evaluation.recording import read_recording, request_key
 from liftgate.files import read_bytes
 
 _FORMS: Final = (
@@ -25,23 +26,22 @@ def connect(settings: Settings) -> RecordedEndpoint:
         raise InputError(
             "the recorded endpoint needs the file with the answers", hint="--recorded FILE.jsonl"
         )
-    data = read_bytes(settings.recorded, "file of recorded answers")
+    if settings.recorded.is_dir():
+        data = read_recording(settings.recorded)
+    else:
+        data = read_bytes(settings.recorded, "file of recorded answers")
     return RecordedEndpoint(settings.model, data, str(settings.recorded))
 
 
-def request_key(request: Request) -> str:
-    """The key under which an answer may be recorded: sha256 over messages, tools, sampling and repeat."""
-    return digest(request.content())
-
-
 class RecordedEndpoint:
-    """Looks answers up by case id and repeat, or by `request_key`."""
+    """Looks answers up by case id and repeat, or by `request_key`; a line with both must fit both."""
 
     kind = "recorded"
 
     def __init__(self, model: str, data: bytes, path: str) -> None:
         self._model, self._sha256 = model, sha256_bytes(data)
-        self._by_case, self._by_key = _read(data, path)
+        self._pinned: dict[_Key, str] = {}
+        self._by_case, self._by_key = _read(data, path, self._pinned)
         self._keyed = bool(self._by_key)
         self.deterministic = all(repeat == 0 for _, repeat in self._by_case)
 
@@ -57,10 +57,15 @@ class RecordedEndpoint:
             found = self._by_case.get((request.case_id, repeat))
             if found is None and self._keyed:
                 found = self._by_key.get(request_key(request))
+            pinned = self._pinned.get((request.case_id, repeat))
+            if pinned is not None and pinned != request_key(request):
+                found = Failure(
+                    "recorded-otherwise", "the answer recorded for this case is to another request"
+                )
             yield index, found or Failure("not-recorded", "no answer is recorded for this case and repeat")
 
 
-def _read(data: bytes, path: str) -> tuple[dict[_Key, Outcome], dict[str, Outcome]]:
+def _read(data: bytes, path: str, pinned: dict[_Key, str]) -> tuple[dict[_Key, Outcome], dict[str, Outcome]]:
     by_case: dict[_Key, Outcome] = {}
     by_key: dict[str, Outcome] = {}
     problems: list[Problem] = []
@@ -82,6 +87,8 @@ def _read(data: bytes, path: str) -> tuple[dict[_Key, Outcome], dict[str, Outcom
                 problems.append(Problem(place, "`repeat` must be a whole number, 0 or more"))
             elif by_case.setdefault((row["case_id"], repeat), outcome) is not outcome:
                 problems.append(Problem(place, "this case and repeat stand in the file twice"))
+            elif isinstance(row.get("key"), str):
+                pinned[row["case_id"], repeat] = row["key"]
         else:
             by_key[row["key"]] = outcome
     if problems:
