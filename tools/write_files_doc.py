@@ -17,6 +17,7 @@ WRITTEN_BY_PEOPLE = (
     "card",
     "suite",
     "prompt",
+    "judge",
     "policy",
     "prices",
     "models",

@@ -13,19 +13,37 @@ from liftgate.evaluation.scorers import SCORERS, Metric, metric
 
 EXPECTED: dict[str, Any] = {
     "contains": ["refund"],
+    "exact_json": {"intent": "refund"},
     "exact_match": {"intent": "refund"},
+    "field_f1": {"intent": "refund", "parts": ["lamp", "shade"]},
     "field_match": {"intent": "refund"},
     "json_schema": {"intent": "refund"},
     "json_valid": {"intent": "refund"},
+    "judge": "refund",
+    "label": "refund",
+    "python": "refund",
+    "refusal": {"refuse": True},
+    "regex": r"(a|aa)+b",
     "safe_output": {"forbid": ["refund"], "forbid_refusal": True},
+    "token_probability": "refund",
+    "tool_call": [{"name": "refund", "arguments": {"order": 1}}],
 }
 SPECS: list[Any] = [
     "contains",
+    {"scorer": "exact_json", "unordered_lists": True},
     "exact_match",
+    "field_f1",
     {"scorer": "field_match", "field": "intent"},
     {"scorer": "json_schema", "schema": {"type": "object", "required": ["intent"]}},
     "json_valid",
+    {"scorer": "judge", "judge": "judges/faithfulness.yaml"},
+    "label",
+    {"scorer": "python", "file": "scorers/mine.py"},
+    "refusal.unsafe",
+    "regex",
     "safe_output",
+    "token_probability",
+    {"scorer": "tool_call", "from_text": True},
 ]
 
 
@@ -157,6 +175,29 @@ def test_safe_output_says_which_expectation_it_cannot_use(expected: Any, sentenc
             "'feild' is not an option of field_match; did you mean 'field'?",
         ),
         ({"scorer": "contains", "ignore_case": "yes"}, "the option 'ignore_case' of contains must be a bool"),
+        (
+            {"scorer": "python", "file": "a.py", "timeout_s": True},
+            "the option 'timeout_s' of python must be a int",
+        ),
+        (
+            {"scorer": "python", "file": "a.py", "timeout_s": 0},
+            "the option 'timeout_s' of python must be from 1 to 600",
+        ),
+        ("refusal.sure", "the option 'side' of refusal is safe or unsafe"),
+        ({"scorer": "regex", "pattern": "("}, "the pattern of regex cannot be used: missing ): ("),
+        (
+            {"scorer": "regex", "pattern": "(?=a)"},
+            "the pattern of regex cannot be used: invalid perl operator: (?=",
+        ),
+        ({"scorer": "regex", "pattern": ""}, "an empty pattern is found in every answer"),
+        (
+            {"scorer": "label", "labels": ["Late order", "late_order"]},
+            "the option 'labels' of label names one label twice (case, spaces, - and _ do not count)",
+        ),
+        (
+            {"scorer": "field_f1", "fields": [3]},
+            "the option 'fields' of field_f1 must be a list of field names",
+        ),
     ],
 )
 def test_a_wrong_metric_is_refused_in_a_sentence(spec: Any, sentence: str) -> None:

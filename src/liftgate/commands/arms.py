@@ -9,10 +9,10 @@ from typing import Any
 
 from liftgate.commands.evaluate import evaluate
 from liftgate.errors import InputError, StillRunning
+from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.runs import EvalRun
-from liftgate.evaluation.suite import Arm
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.policy import Policy
 from liftgate.registry.models import Alias, Model

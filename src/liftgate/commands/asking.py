@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any, Final
 from liftgate.errors import InputError, ProviderError, StillRunning
 
 if TYPE_CHECKING:
+    from liftgate.evaluation.arms import Arm
     from liftgate.evaluation.endpoints import Endpoint, Settings
     from liftgate.evaluation.limits import Limits
     from liftgate.evaluation.prompts import Prompt
     from liftgate.evaluation.responses import ResponseStore
     from liftgate.evaluation.runner import Tally
-    from liftgate.evaluation.suite import Arm
     from liftgate.evaluation.suite_folder import SuiteFolder
     from liftgate.training.cost import TokenPrice
 
@@ -109,6 +109,7 @@ class Asked:
     limits: Limits
     only: frozenset[str] | None
     filtered: dict[str, Any] | None
+    price_of: Callable[[str, str], TokenPrice | None]
 
 
 def open_asked(arguments: argparse.Namespace) -> Asked:
@@ -121,7 +122,8 @@ def open_asked(arguments: argparse.Namespace) -> Asked:
     arm = folder.suite.arm(arguments.arm)
     only = _selected(folder, arguments)
     model = _model(arguments, arm)
-    price = _price(arguments, model)
+    price_of = _prices(arguments)
+    price = price_of(arguments.endpoint, model)
     if arguments.max_usd is not None and price is None:
         raise InputError(
             f"--max-usd: no price is known for {arguments.endpoint} {model!r}",
@@ -144,7 +146,7 @@ def open_asked(arguments: argparse.Namespace) -> Asked:
     if only is not None:
         words = {"only": sorted(arguments.only), "buckets": sorted(arguments.bucket)}
         filtered = {"cases": len(only), "of": len(_case_ids(folder)), **words}
-    return Asked(folder, arm, prompt, settings, endpoint, limits, only, filtered)
+    return Asked(folder, arm, prompt, settings, endpoint, limits, only, filtered, price_of)
 
 
 def open_store(arguments: argparse.Namespace, endpoint: Endpoint) -> ResponseStore | None:
@@ -272,30 +274,36 @@ def _selected(folder: SuiteFolder, arguments: argparse.Namespace) -> frozenset[s
 
 
 def _model(arguments: argparse.Namespace, arm: Arm) -> str:
+    from liftgate.evaluation.arms import OF_REGISTRY
+
     if arguments.model:
         return str(arguments.model)
-    if arm.model not in {"default", "candidate"}:
+    if arm.model not in OF_REGISTRY:
         return arm.model
     if arguments.endpoint == "recorded":
         return "recorded"
     raise InputError("which model should answer?", hint="--model MODEL")
 
 
-def _price(arguments: argparse.Namespace, model: str) -> TokenPrice | None:
+def _prices(arguments: argparse.Namespace) -> Callable[[str, str], TokenPrice | None]:
+    """The price of a model at an endpoint, None where nobody says it."""
     from liftgate.config import load
     from liftgate.files import read_bytes
-    from liftgate.training.cost import TokenPrice, read_prices, token_price
+    from liftgate.training.cost import Price, TokenPrice, read_prices, token_price
 
-    if arguments.endpoint == "recorded":
-        return TokenPrice(Decimal(0), Decimal(0))
     path: Path | None = arguments.prices
     if path is None and arguments.suite is not None:
         usual = arguments.suite.resolve().parent.parent / "prices.yaml"
         path = usual if usual.is_file() else None
-    if path is None:
-        return None
-    prices = read_prices(load(read_bytes(path, "price table"), str(path), "prices"))
-    return token_price(prices, arguments.endpoint, model)
+    prices: list[Price] = []
+    if path is not None:
+        prices = read_prices(load(read_bytes(path, "price table"), str(path), "prices"))
+
+    def price_of(endpoint: str, model: str) -> TokenPrice | None:
+        free = TokenPrice(Decimal(0), Decimal(0))
+        return free if endpoint == "recorded" else token_price(prices, endpoint, model)
+
+    return price_of
 
 
 def _kept(tally: Tally, store: ResponseStore | None) -> str:

@@ -22,15 +22,17 @@ from liftgate.commands.asking import (
 from liftgate.errors import ExitCode, ProviderError
 
 if TYPE_CHECKING:
+    from liftgate.commands.judging import Budget
+    from liftgate.evaluation.arms import Arm
     from liftgate.evaluation.endpoints import Endpoint
     from liftgate.evaluation.grading import Answers
+    from liftgate.evaluation.later import Later
     from liftgate.evaluation.limits import Limits
     from liftgate.evaluation.prompts import Prompt
     from liftgate.evaluation.responses import ResponseStore
     from liftgate.evaluation.runner import Asking, Tally
     from liftgate.evaluation.runs import EvalRun
     from liftgate.evaluation.shards import Shard
-    from liftgate.evaluation.suite import Arm
     from liftgate.evaluation.suite_folder import SuiteFolder
 
 _SHOWN_KINDS: Final = 5
@@ -49,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     much.add_argument(
         "--shard", type=_shard, metavar="K/N", help="one of N parts; `liftgate merge-runs` joins them"
     )
+    parser.add_argument(
+        "--against", type=Path, metavar="DIR", help="run folder of base, for judges that compare two answers"
+    )
     add_store(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="gets run.json and results.jsonl"
@@ -58,9 +63,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, ask, write; 0 when at least one case was answered."""
-    from liftgate.evaluation.run_folder import write_run
+    from liftgate.commands.judging import Budget
+    from liftgate.evaluation.run_folder import read_run, write_run
     from liftgate.evaluation.runner import Tally
 
+    against = None if arguments.against is None else read_run(arguments.against)
     asked = open_asked(arguments)
     make_folder(arguments.out)
     store = open_store(arguments, asked.endpoint)
@@ -80,6 +87,8 @@ def run(arguments: argparse.Namespace) -> int:
             filtered=asked.filtered,
             shard=arguments.shard,
             limits=asked.limits,
+            against=against,
+            budget=Budget(asked.limits, asked.price_of),
             tally=tally,
         )
     write_run(arguments.out, evaluated)
@@ -101,17 +110,22 @@ def evaluate(
     filtered: Mapping[str, Any] | None = None,
     shard: Shard | None = None,
     limits: Limits | None = None,
+    against: EvalRun | None = None,
+    budget: Budget | None = None,
     tally: Tally | None = None,
 ) -> EvalRun:
     """One arm's answers to the suite's golden and safety cases, graded. Nothing is written but the store.
 
     `only` narrows to some case ids: a confirmation asks the cases in doubt again, under repeat numbers of
-    its own. `filtered` says in run.json what a person narrowed the run to. Raises `ProviderError` when the
+    its own. `filtered` says in run.json what a person narrowed the run to. `against` is base's run, which some
+    judges hold the answers against, and `budget` what judges may spend. Raises `ProviderError` when the
     endpoint gives up and `Unfinished` at a limit, with every answer so far in the store.
     """
+    from liftgate.commands.judging import later_of
     from liftgate.evaluation.runner import run_arm
 
     asking = asking_of(folder, arm, endpoint, prompt, store, repeats, safety_repeats, only)
+    later_of(folder, arm, asking, against=against, budget=budget).check(asking.questions)
     answers = run_arm(
         asking.questions,
         prompt=asking.prompt,
@@ -124,7 +138,8 @@ def evaluate(
         label=f"evaluate {model}",
         tally=tally,
     )
-    return run_of(folder, arm, model, asking, answers, filtered=filtered, shard=shard)
+    later = later_of(folder, arm, asking, against=against, budget=budget)
+    return run_of(folder, arm, model, asking, answers, later, filtered=filtered, shard=shard)
 
 
 def evaluate_pair(
@@ -139,19 +154,20 @@ def evaluate_pair(
     tally: Tally | None = None,
 ) -> tuple[EvalRun, EvalRun]:
     """Two arms asked in one stream, a request of each in turn, so that their latencies may be compared."""
+    from liftgate.commands.judging import later_of
     from liftgate.evaluation.runner import run_pair
 
     first, second = (
         asking_of(folder, arm, endpoint, None, store, repeats, safety_repeats, None)
         for arm, endpoint in zip(arms, endpoints, strict=True)
     )
+    later_of(folder, arms[0], first).check(first.questions)
     label = f"evaluate {arms[0].name} and {arms[1].name} in turn"
     answers = run_pair(first, second, label=label, tally=tally)
-    one, two = (
-        run_of(folder, *about)
-        for about in zip(arms, models, (first, second), answers, strict=True)
-    )  # fmt: skip
-    return one, two
+    one = run_of(folder, arms[0], models[0], first, answers[0], later_of(folder, arms[0], first))
+    later = later_of(folder, arms[1], second, against=one)
+    later.check(second.questions)
+    return one, run_of(folder, arms[1], models[1], second, answers[1], later)
 
 
 def asking_of(
@@ -165,6 +181,9 @@ def asking_of(
     only: Collection[str] | None,
 ) -> Asking:
     """The questions of a suite as one arm is asked them."""
+    from dataclasses import replace
+
+    from liftgate.evaluation.retrieval import with_passages
     from liftgate.evaluation.runner import Asking
     from liftgate.evaluation.suite import questions
 
@@ -175,7 +194,12 @@ def asking_of(
         asked += questions(folder.safety, suite.safety_metrics, repeats=safety_repeats)
     if only is not None:
         asked = [question for question in asked if question.case.id in only]
-    return Asking(asked, prompt, endpoint, suite.sampling, store, suite.truncated)
+    if arm.retriever is not None:
+        asked = [
+            replace(question, case=with_passages(question.case, folder.passages(arm, question.case)))
+            for question in asked
+        ]
+    return Asking(asked, prompt, endpoint, suite.sampling_of(arm), store, suite.truncated)
 
 
 def run_of(
@@ -184,13 +208,16 @@ def run_of(
     model: str,
     asking: Asking,
     answers: Answers,
+    later: Later,
     *,
     filtered: Mapping[str, Any] | None = None,
     shard: Shard | None = None,
 ) -> EvalRun:
-    """The answers with all that run.json says of them."""
+    """The answers, with what is graded later, and all that run.json says of them."""
+    from liftgate.evaluation.later import grade_later
     from liftgate.evaluation.runs import EvalRun
     from liftgate.evaluation.shards import part_of
+    from liftgate.verdict.safety import SAFETY_METRIC
 
     suite = folder.suite
     metrics = list(suite.metrics)
@@ -203,8 +230,16 @@ def run_of(
         meta["filter"] = dict(filtered)
     if shard is not None and answers.positions is not None:
         meta["part"] = part_of(shard, answers.positions, len(asking.questions))
+    if later.judges:
+        meta["judges"] = {name: judge.about() for name, judge in sorted(later.judges.items())}
+    if arm.retriever is not None:
+        meta["retriever"] = folder.retriever_identity(arm)
+    if folder.safety is not None and (own := [item.name for item in suite.safety_metrics]) != [SAFETY_METRIC]:
+        meta["safety_metrics"] = own
+    placed = range(len(asking.questions)) if answers.positions is None else answers.positions
+    rows, judged = grade_later(later, [asking.questions[place] for place in placed], answers.rows)
     return EvalRun.from_rows(
-        answers.rows,
+        rows,
         model=model,
         endpoint=asking.endpoint.kind,
         arm=arm.name,
@@ -217,10 +252,10 @@ def run_of(
         suite_sha256=folder.suite_sha256,
         prompt_sha256=asking.prompt.sha256,
         chat_template_sha256=identity.get("chat_template_sha256"),
-        sampling=suite.sampling.to_dict(),
+        sampling=asking.sampling.to_dict(),
         truncated=suite.truncated,
         identity=identity,
-        usage=answers.usage.to_dict(),
+        usage={**answers.usage.to_dict(), **judged},
         **meta,
     )
 

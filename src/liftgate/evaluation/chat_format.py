@@ -79,6 +79,9 @@ def body(request: Request, model: str, *, limit_key: str = "max_tokens") -> byte
         fields["seed"] = sampling.seed + request.repeat
     if request.tools:
         fields["tools"] = request.tools
+    if request.answer_schema is not None:
+        named = {"name": "answer", "strict": True, "schema": request.answer_schema}
+        fields["response_format"] = {"type": "json_schema", "json_schema": named}
     return orjson.dumps(fields)
 
 

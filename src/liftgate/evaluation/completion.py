@@ -32,7 +32,7 @@ class Request:
     """One question: rendered messages, tools on offer, sampling, and which repeat this is (0-based).
 
     `case_id` serves endpoints that look answers up (`recorded`); it is no part of the store's key, so two
-    cases with one prompt share one answer.
+    cases with one prompt share one answer. `answer_schema` asks for structured output.
     """
 
     messages: Sequence[Message]
@@ -40,14 +40,18 @@ class Request:
     sampling: Sampling
     repeat: int = 0
     case_id: str = ""
+    answer_schema: Mapping[str, Any] | None = None
 
     def content(self) -> dict[str, Any]:
         """What the answer may depend on, as JSON values."""
+        # A key of its own only where there is a schema: answers kept before there was one stay found.
+        schema = {} if self.answer_schema is None else {"answer_schema": dict(self.answer_schema)}
         return {
             "messages": [dict(message) for message in self.messages],
             "tools": None if self.tools is None else [dict(tool) for tool in self.tools],
             "sampling": self.sampling.to_dict(),
             "repeat": self.repeat,
+            **schema,
         }
 
 

@@ -89,7 +89,16 @@ def graded(
     if outcome.finish_reason == "length" and truncated == "error":
         row["error"] = {"kind": "truncated", "message": "the answer was cut at the token limit"}
         return row
-    row["scores"] = {item.name: item.score(output, case.expected) for item in question.metrics}
+    if outcome.tool_calls:
+        row["tool_calls"] = [dict(call) for call in outcome.tool_calls]
+    row["scores"] = {item.name: item.grade(outcome, output, case.expected) for item in question.metrics}
+    details = {
+        item.name: detail
+        for item in question.metrics
+        if row["scores"][item.name] is not None and (detail := item.detail(output, case.expected)) is not None
+    }
+    if details:
+        row["details"] = details
     return row
 
 

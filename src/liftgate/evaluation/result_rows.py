@@ -153,9 +153,18 @@ def row_problems(row: Any) -> Iterator[str]:
             yield f"{key!r} must be a whole number from 0 or null, found {_kind(row[key])}"
     if not isinstance(row.get("cached", False), bool):
         yield f"'cached' must be true or false, found {_kind(row['cached'])}"
+    yield from _side_problems(row)
     error = row.get("error")
     if error is not None and not (isinstance(error, Mapping) and _is_failure(error)):
         yield "'error' must be null or an object with 'kind' and 'message'"
+
+
+def _side_problems(row: Mapping[str, Any]) -> Iterator[str]:
+    for key in ("details", "unscored"):
+        if row.get(key) is not None and not isinstance(row[key], Mapping):
+            yield f"{key!r} must be an object or null, found {_kind(row[key])}"
+    if row.get("tool_calls") is not None and not isinstance(row["tool_calls"], list):
+        yield f"'tool_calls' must be a list or null, found {_kind(row['tool_calls'])}"
 
 
 def _text_problems(row: Mapping[str, Any]) -> Iterator[str]:

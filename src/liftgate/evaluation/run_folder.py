@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ import orjson
 from liftgate import __version__
 from liftgate.config import Document, check
 from liftgate.errors import InputError, Problem
+from liftgate.evaluation.aggregates import aggregates
 from liftgate.evaluation.runs import EvalRun
 from liftgate.evaluation.shards import ShardRun
 from liftgate.files import (
@@ -53,6 +54,7 @@ def write_run(folder: Path, run: EvalRun) -> None:
     """Write a run folder; run.json comes last, so that a folder with one is whole."""
     write_jsonl(folder / RESULTS, (result.to_dict() for result in run.results))
     described = {"metrics": list(run.metrics), "tool_version": __version__, **run.meta}
+    described |= _aggregates(run.rows, described)
     write_json(folder / RUN, {**described, "results_sha256": sha256_file(folder / RESULTS)})
 
 
@@ -77,7 +79,13 @@ def read_shard(folder: Path) -> ShardRun:
 def write_merged(folder: Path, meta: Mapping[str, Any], lines: Sequence[bytes]) -> None:
     """Write the run that shards add up to, byte for byte as one machine would have written it."""
     write_bytes(folder / RESULTS, b"".join(line + b"\n" for line in lines))
-    write_json(folder / RUN, {**meta, "results_sha256": sha256_file(folder / RESULTS)})
+    described = {**meta, **_aggregates([orjson.loads(line) for line in lines], meta)}
+    write_json(folder / RUN, {**described, "results_sha256": sha256_file(folder / RESULTS)})
+
+
+def _aggregates(rows: Iterable[Mapping[str, Any]], meta: Mapping[str, Any]) -> dict[str, Any]:
+    found = aggregates(rows, meta.get("scorers") or {})
+    return {"aggregates": found} if found else {}
 
 
 def _rows(data: bytes, path: str) -> list[Any]:

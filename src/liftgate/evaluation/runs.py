@@ -48,9 +48,15 @@ class Result:
     cached: bool = False
     error: Mapping[str, str] | None = None
     cluster_id: str | None = None
+    tool_calls: Sequence[Mapping[str, Any]] | None = None
+    """The calls of an answer that made some; without a text beside them they are the output, too."""
+    details: Mapping[str, Any] | None = None
+    """By metric, what aggregates over the run are made of."""
+    unscored: Mapping[str, str] | None = None
+    """By metric, why an answer without an error has no score."""
 
     def to_dict(self) -> dict[str, Any]:
-        """The line of results.jsonl."""
+        """The line of results.jsonl; the last four keys stand there only where they say something."""
         line: dict[str, Any] = {
             "case_id": self.case_id,
             "repeat": self.repeat,
@@ -64,7 +70,8 @@ class Result:
             "cached": self.cached,
             "error": None if self.error is None else dict(self.error),
         }
-        return line if self.cluster_id is None else {**line, "cluster_id": self.cluster_id}
+        more = ("cluster_id", "tool_calls", "details", "unscored")
+        return line | {key: value for key in more if (value := getattr(self, key)) is not None}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any], *, place: str = "result") -> Result:

@@ -16,7 +16,7 @@ from liftgate.evaluation.completion import Request
 from liftgate.evaluation.endpoints import Endpoint
 from liftgate.training.cost import money
 
-_OWN_KEYS: Final = frozenset({"part", "usage", "results_sha256"})
+_OWN_KEYS: Final = frozenset({"aggregates", "part", "usage", "results_sha256"})
 
 
 @dataclass(frozen=True)

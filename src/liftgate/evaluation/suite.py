@@ -13,20 +13,12 @@ from liftgate import config
 from liftgate.config import did_you_mean
 from liftgate.data.golden import Case, Cases
 from liftgate.errors import InputError, Problem
+from liftgate.evaluation.arms import Arm, Provider, read_arms
 from liftgate.evaluation.completion import Sampling
 from liftgate.evaluation.scorers import Metric, metric
 
 Truncated = Literal["error", "score"]
 SAFETY_METRICS = (Metric("safe_output", "safe_output"),)
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way of answering. `model` is `default`, `candidate` or a model id; `prompt` a path in the suite."""
-
-    name: str
-    prompt: str | None
-    model: str = "default"
 
 
 @dataclass(frozen=True)
@@ -45,6 +37,7 @@ class Suite:
     primary_metric: str | None = None
     buckets: Sequence[str] | None = None
     arms: Mapping[str, Arm] = field(default_factory=dict)
+    endpoints: Mapping[str, Provider] = field(default_factory=dict)
 
     @classmethod
     def from_document(cls, document: config.Document) -> Suite:
@@ -57,16 +50,11 @@ class Suite:
         if primary is not None and primary not in names and not problems:
             message = f"{primary!r} is not a metric of this suite{did_you_mean(primary, names)}"
             problems.append(Problem(document.place(("primary_metric",)), message))
+        problems += _two_meanings(document, metrics, safety)
+        arms = read_arms(document, problems)
         if problems:
             count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
             raise InputError(f"{document.path} has {count}", problems=problems)
-        arms = {
-            name: Arm(name, arm.get("prompt"), arm.get("model", "default"))
-            for name, arm in (data.get("arms") or {}).items()
-        }
-        if "candidate" in arms:
-            # `base` is by definition the default model under the candidate's prompt.
-            arms.setdefault("base", replace(arms["candidate"], name="base", model="default"))
         return cls(
             path=document.path,
             alias=data["alias"],
@@ -80,7 +68,12 @@ class Suite:
             primary_metric=primary,
             buckets=None if data.get("buckets") is None else tuple(data["buckets"]),
             arms=arms,
+            endpoints={name: Provider(**said) for name, said in (data.get("endpoints") or {}).items()},
         )
+
+    def sampling_of(self, arm: Arm) -> Sampling:
+        """The arm's own sampling, or the suite's."""
+        return self.sampling if arm.sampling is None else arm.sampling
 
     def arm(self, name: str | None) -> Arm:
         """The arm called `name`; without a name the candidate's, or the only one, or one without a prompt."""
@@ -160,9 +153,13 @@ def _case_metrics(
             chosen.append(by_name[spec])
             continue
         try:
-            chosen.append(metric(spec))
+            chosen.append(item := metric(spec))
         except (ValueError, KeyError, TypeError) as error:
             problems.append(Problem(f"{path}:{case.line}", str(error)))
+            continue
+        if item.later:
+            message = f"{item.scorer} must be a metric of the suite; the case then names it"
+            problems.append(Problem(f"{path}:{case.line}", message))
     return chosen
 
 
@@ -180,6 +177,20 @@ def _metrics(document: config.Document, key: str, problems: list[Problem]) -> li
             continue
         built.append(item)
     return built
+
+
+def _two_meanings(
+    document: config.Document, metrics: Sequence[Metric], safety: Sequence[Metric]
+) -> list[Problem]:
+    known = {item.name: item for item in metrics}
+    return [
+        Problem(
+            document.place(("safety_scorers", index)),
+            f"the metric {item.name!r} means something else under `scorers`; give one a `name`",
+        )
+        for index, item in enumerate(safety)
+        if "safety_scorers" in document.data and known.get(item.name, item) != item
+    ]
 
 
 def _with_schema_as_text(spec: Any) -> Any:

@@ -130,6 +130,8 @@ def verdict_key(runs: Mapping[str, EvalRun], policy: Policy) -> str:
         "scorers",
         "truncated",
         "identity",
+        "judges",
+        "retriever",
     )
     return digest(
         {

@@ -122,13 +122,15 @@ def _graded(table: SuiteTable, metrics: Sequence[str]) -> tuple[Bools, Bools]:
 
 
 def _metrics(base: EvalRun, candidate: EvalRun, primary: str) -> list[str]:
-    """The metric that says safe or unsafe: `safe_output`, else the primary one, else all of them."""
+    """The metrics that say safe or unsafe: those the runs name, else `safe_output`, the primary one, or all."""
     scored = {
         name
         for run in (base, candidate)
         for name, values in run.safety.scores.items()
         if not np.isnan(values).all()
     }
+    if named := {name for run in (base, candidate) for name in run.meta.get("safety_metrics") or ()} & scored:
+        return sorted(named)
     for name in (SAFETY_METRIC, primary):
         if name in scored:
             return [name]

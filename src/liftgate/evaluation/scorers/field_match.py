@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from liftgate.evaluation.scorers.json_text import NOT_JSON, equal, parse
+from liftgate.evaluation.scorers.json_text import NOT_JSON, equal, parse, pick
 
 VERSION: Final = 1
 OPTIONS: Final[Mapping[str, tuple[type, bool]]] = {"field": (str, True)}
@@ -16,23 +16,13 @@ def score(output: str, expected: Any, options: Mapping[str, Any]) -> float | Non
 
     None when the case expects nothing of this field. `a.b` names a field inside a field.
     """
-    wanted = _pick(expected, options["field"])
+    wanted = pick(expected, options["field"])
     if wanted is NOT_JSON:
         return None
-    found = _pick(parse(output), options["field"])
+    found = pick(parse(output), options["field"])
     return float(found is not NOT_JSON and equal(found, wanted))
 
 
 def problem(expected: Any, options: Mapping[str, Any]) -> str | None:
     """The expectation must be an object."""
     return None if isinstance(expected, dict) else "field_match needs an `expected` that is an object"
-
-
-def _pick(value: Any, field: str) -> Any:
-    if isinstance(value, dict) and field in value:
-        return value[field]
-    for step in field.split("."):
-        if not isinstance(value, dict) or step not in value:
-            return NOT_JSON
-        value = value[step]
-    return value

@@ -20,7 +20,12 @@ def score(output: str, expected: Any, options: Mapping[str, Any]) -> float | Non
     answer = parse(output)
     if answer is NOT_JSON:
         return 0.0
-    return float(_validator(orjson.dumps(options["schema"])).is_valid(answer))
+    return float(accepts(orjson.dumps(options["schema"]), answer))
+
+
+def accepts(schema: bytes, value: Any) -> bool:
+    """Whether a JSON Schema, given as JSON, accepts a value."""
+    return bool(_validator(schema).is_valid(value))
 
 
 def problem(expected: Any, options: Mapping[str, Any]) -> str | None:

@@ -1,0 +1,113 @@
+"""The arms of a suite: ways of answering that are held against each other, and what makes that fair."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
+from typing import Any, Final
+
+from liftgate import config
+from liftgate.config import did_you_mean
+from liftgate.errors import Problem
+from liftgate.evaluation.completion import Sampling
+from liftgate.evaluation.retrieval import Retrieval
+
+OF_REGISTRY: Final = ("default", "candidate", "promoted")
+"""Models that models.yaml resolves; every other word is a model id."""
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Who answers for a model id: an endpoint, its address, and the variable with its key."""
+
+    kind: str
+    base_url: str | None = None
+    api_key_env: str = "OPENAI_API_KEY"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way of answering. `model` is `default`, `candidate`, `promoted` or a model id; `prompt` a path in the suite.
+
+    `sampling` is None for the suite's own.
+    """
+
+    name: str
+    prompt: str | None
+    model: str = "default"
+    endpoint: str | None = None
+    sampling: Sampling | None = None
+    retriever: Retrieval | None = None
+
+
+def read_arms(document: config.Document, problems: list[Problem]) -> dict[str, Arm]:
+    """The arms of a suite file, `base` added where the candidate has none; appends what is wrong with them."""
+    data: Mapping[str, Any] = document.data
+    suite_sampling = data.get("sampling") or {}
+    arms = {name: _arm(name, said or {}, suite_sampling) for name, said in (data.get("arms") or {}).items()}
+    known = list(data.get("endpoints") or {})
+    for name, arm in arms.items():
+        problems += [Problem(document.place(("arms", name, *key)), said) for key, said in _wrong(arm, known)]
+    if "candidate" in arms:
+        # `base` is by definition the default model under the candidate's prompt.
+        arms.setdefault("base", replace(arms["candidate"], name="base", model="default"))
+        problems += [
+            Problem(document.place(("arms", "base", key)), said)
+            for key, said in _unfair(
+                arms["base"], arms["candidate"], Sampling(**{"temperature": 0.0, **suite_sampling})
+            )
+        ]
+    return arms
+
+
+def _arm(name: str, said: Mapping[str, Any], suite_sampling: Mapping[str, Any]) -> Arm:
+    own, retriever = said.get("sampling"), said.get("retriever")
+    return Arm(
+        name,
+        said.get("prompt"),
+        said.get("model", "default"),
+        said.get("endpoint"),
+        None if own is None else Sampling(**{"temperature": 0.0, **suite_sampling, **own}),
+        None if retriever is None else Retrieval(**retriever),
+    )
+
+
+def _wrong(arm: Arm, endpoints: list[str]) -> list[tuple[tuple[str, ...], str]]:
+    found: list[tuple[tuple[str, ...], str]] = []
+    if arm.endpoint is not None and arm.model in OF_REGISTRY:
+        found.append((("endpoint",), f"models.yaml says who answers for {arm.model!r}"))
+    elif arm.endpoint is not None and arm.endpoint not in endpoints:
+        near = did_you_mean(arm.endpoint, endpoints)
+        found.append((("endpoint",), f"{arm.endpoint!r} is not one of the suite's `endpoints`{near}"))
+    retriever = arm.retriever
+    if retriever is not None and (retriever.kind == "bm25") != (retriever.documents is not None):
+        found.append(
+            (("retriever",), "`documents` names the folder that bm25 searches, and goes with it alone")
+        )
+    if retriever is not None and retriever.documents is not None and not _inside(retriever.documents):
+        found.append((("retriever", "documents"), "must be a folder inside the suite's own"))
+    return found
+
+
+def _unfair(base: Arm, candidate: Arm, suite: Sampling) -> list[tuple[str, str]]:
+    ours, theirs = base.sampling or suite, candidate.sampling or suite
+    found = [
+        (key, f"{key} differs from the candidate's; the comparison would be one of {key}s")
+        for key in ("prompt", "retriever")
+        if getattr(base, key) != getattr(candidate, key)
+    ]
+    differs = [name for name, value in vars(ours).items() if value != getattr(theirs, name)]
+    if differs:
+        names = " and ".join(differs)
+        found.append(
+            ("sampling", f"{names} must be the same for base and candidate, or settings are compared")
+        )
+    if base.model != "default":
+        found.append(("model", "base is the default model of models.yaml"))
+    return found
+
+
+def _inside(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path
