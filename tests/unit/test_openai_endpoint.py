@@ -6,6 +6,7 @@ import asyncio
 import socket
 import time
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
@@ -15,6 +16,8 @@ from liftgate.errors import InputError, ProviderError
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request, Sampling
 from liftgate.evaluation.endpoints import Settings, open_endpoint
 from liftgate.evaluation.endpoints.openai import OpenAIEndpoint, chat_url, quotable
+from liftgate.evaluation.limits import Limits
+from liftgate.training.cost import TokenPrice
 from openai_server import Fault, OpenAIServer
 
 
@@ -298,3 +301,67 @@ def test_a_providers_remark_is_quoted_only_when_it_cannot_hold_the_prompt() -> N
     assert quotable("bad value: 'my card was stolen in L'", request) == ""
     assert quotable("key sk-1 is wrong", request, secret="sk-1") == "key *** is wrong"
     assert len(quotable("x" * 999, request)) == 200
+
+
+def models_asked(server: OpenAIServer) -> str:
+    return "".join(str(body["model"]) for body in server.bodies)
+
+
+def both(server: OpenAIServer, wanted: list[int], **settings: Any) -> dict[int, Outcome]:
+    clock = Clock()
+    base, candidate = (
+        OpenAIEndpoint(name, chat_url(server.url), sleep=clock.sleep, now=clock, **settings) for name in "bc"
+    )
+    return dict(base.complete_both(candidate, requests(3) + requests(3), 3, wanted))
+
+
+def test_two_models_are_asked_in_one_stream_in_the_order_wanted() -> None:
+    with OpenAIServer(lambda body: f"{body['model']}: {body['messages'][-1]['content']}") as server:
+        answers = both(server, [0, 3, 4, 1, 2, 5], concurrency=1)
+        assert models_asked(server) == "bccbbc"
+    assert {index: answer.text for index, answer in answers.items() if isinstance(answer, Completion)} == {
+        0: "b: question 0",
+        1: "b: question 1",
+        2: "b: question 2",
+        3: "c: question 0",
+        4: "c: question 1",
+        5: "c: question 2",
+    }
+
+
+def test_two_models_behind_one_server_share_its_patience_and_lose_no_case() -> None:
+    with OpenAIServer(faults={0: "429", 1: "429", 2: "503"}, retry_after="1") as server:
+        answers = both(server, [0, 3, 4, 1, 2, 5], concurrency=2)
+        assert server.count == 9
+    assert sorted(answers) == [0, 1, 2, 3, 4, 5]
+
+
+def test_a_deadline_ends_what_hangs() -> None:
+    started = time.monotonic()
+    with OpenAIServer(faults={2: "hang"}) as server:
+        asked = OpenAIEndpoint("m", chat_url(server.url), concurrency=1, limits=Limits(deadline_s=0.4))
+        assert sorted(outcomes(asked, requests(5))) == [0, 1]
+    assert time.monotonic() - started < 3
+
+
+def test_attempts_that_may_be_billed_are_told_to_the_limits_and_others_are_not() -> None:
+    price = TokenPrice(Decimal(1), Decimal(1))
+    for mode, told in (
+        ("half", 6),
+        ("non-json", 4),
+        ("content_filter", 1),
+        ("429", 0),
+        ("500", 0),
+        ("400", 0),
+    ):
+        limits = Limits(price, max_usd=Decimal(1000))
+        outcome_of(mode, limits=limits)
+        request = requests()[0]
+        assert limits.unconfirmed_usd == told * limits.worst_usd(request), mode
+
+
+def test_a_request_that_can_afford_no_further_attempt_is_left_for_the_next_run() -> None:
+    limits = Limits(TokenPrice(Decimal(1), Decimal(1)), max_usd=Decimal("0.0003"))
+    assert limits.reserve(requests()[0])
+    kind, _, count = failure_of("half", limits=limits)
+    assert (kind, count) == ("over-budget", 2)

@@ -14,16 +14,19 @@ import pytest
 from liftgate.data.golden import Cases, read_cases
 from liftgate.errors import InputError, ProviderError
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request, Sampling
-from liftgate.evaluation.endpoints import Settings, open_endpoint
+from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
 from liftgate.evaluation.grading import Answers, error_counts
 from liftgate.evaluation.prompts import Prompt
 from liftgate.evaluation.recording import request_key
 from liftgate.evaluation.responses import ResponseStore
-from liftgate.evaluation.runner import Tally, run_arm
+from liftgate.evaluation.runner import Asking, Tally, can_pair, run_arm, run_pair
 from liftgate.evaluation.runs import EvalRun
 from liftgate.evaluation.scorers import metric
 from liftgate.evaluation.suite import questions
 from liftgate.progress import Progress
+from liftgate.verdict.latency import measure_latency
+from liftgate.verdict.pairs import pair as pair_runs
+from openai_server import OpenAIServer
 
 METRICS = [metric("exact_match")]
 
@@ -294,3 +297,62 @@ def test_a_file_of_answers_that_cannot_be_used_is_refused(tmp_path: Path, text: 
 def test_the_recorded_endpoint_needs_its_file() -> None:
     with pytest.raises(InputError, match="hint: --recorded FILE"):
         open_endpoint("recorded", Settings("m"))
+
+
+def asking(endpoint: Any, store: ResponseStore | None = None, golden: Cases = GOLDEN) -> Asking:
+    return Asking(questions(golden, METRICS), Prompt(), endpoint, Sampling(), store)
+
+
+def http(server: OpenAIServer, model: str) -> Endpoint:
+    return open_endpoint("openai", Settings(model, base_url=server.url, concurrency=1))
+
+
+def pair(server: OpenAIServer, store: ResponseStore | None = None) -> tuple[Answers, Answers]:
+    quiet = partial(Progress, stream=io.StringIO())
+    first, second = (asking(http(server, model), store) for model in ("base", "tuned"))
+    return run_pair(first, second, progress=quiet)
+
+
+def test_two_arms_are_asked_in_turn_and_the_first_of_a_pair_changes() -> None:
+    with OpenAIServer(lambda body: str(body["messages"][-1]["content"]).upper()) as server:
+        base, tuned = pair(server)
+        asked = [(body["model"], body["messages"][-1]["content"]) for body in server.bodies]
+    assert asked == [
+        ("base", "a"),
+        ("tuned", "a"),
+        ("tuned", "b"),
+        ("base", "b"),
+        ("base", "c"),
+        ("tuned", "c"),
+    ]
+    for answered in (base, tuned):
+        assert [row["output"] for row in answered.rows] == ["A", "B", "C"]
+        assert all(row["latency_ms"] > 0 and not row["cached"] for row in answered.rows)
+        assert (answered.usage.requested, answered.usage.answers) == (3, 3)
+
+
+def test_of_two_arms_only_what_is_missing_is_asked_and_stored_answers_are_not_timed(tmp_path: Path) -> None:
+    with OpenAIServer() as server, ResponseStore(tmp_path / "r.sqlite") as store:
+        alone = asking(http(server, "base"), store, cases(a="A", b="B"))
+        run_arm(
+            alone.questions, prompt=alone.prompt, endpoint=alone.endpoint, sampling=Sampling(), store=store
+        )
+        base, tuned = pair(server, store)
+        assert [body["model"] for body in server.bodies[2:]] == ["tuned", "tuned", "base", "tuned"]
+        assert [row["cached"] for row in base.rows] == [True, True, False]
+        again = pair(server, store)
+        assert server.count == 6
+    latency = measure_latency(
+        pair_runs(EvalRun.from_rows(base.rows).quality, EvalRun.from_rows(tuned.rows).quality), 0.05
+    )
+    assert latency is not None
+    assert latency.cases == 1
+    stored = [EvalRun.from_rows(each.rows).quality for each in again]
+    assert measure_latency(pair_runs(*stored), 0.05) is None
+
+
+def test_only_endpoints_of_one_kind_that_share_a_stream_are_paired() -> None:
+    with OpenAIServer() as server:
+        assert can_pair(http(server, "a"), http(server, "b"))
+        assert not can_pair(http(server, "a"), Scripted())
+        assert not can_pair(Scripted(), Scripted())
