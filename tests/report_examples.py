@@ -473,6 +473,32 @@ def bad_data() -> Report:
     return {**made, "findings": findings, "dataset": full["dataset"], "estimate": full["estimate"]}
 
 
+def waived() -> Report:
+    """Rows that a rule finds fault with and an owner answers for."""
+    path = "datasets/support-intent/v1.1.0.train.jsonl"
+    accepted = [
+        ("pii", "error", "holds a phone number", 41),
+        ("near-duplicate-row", "warning", "nearly repeats line 7", 90),
+    ]
+    signed = {"owner": "@ana", "reason": "the shop's public | hotline", "expires": "2027-01-31"}
+    said = "(waived by @ana until 2027-01-31: the shop's public | hotline)"
+    notices = [
+        finding(rule, "notice", f"{message} {said}", path, line) for rule, _, message, line in accepted
+    ]
+    entries = [
+        {**finding(rule, severity, message, path, line), **signed}
+        for rule, severity, message, line in accepted
+    ]
+    expired = finding(
+        "waiver-expired",
+        "warning",
+        "the waiver of duplicate-row expired on 2026-10-31 and no longer counts",
+        "evals/support-intent/waivers.yaml",
+        9,
+    )
+    return {**passing(), "findings": [expired, *notices], "waived": entries}
+
+
 def errors() -> Report:
     """Too many answers are missing to say anything."""
     cases = answered(240, 0.70, lambda _, ok: 0.97 if ok else 0.52)
@@ -509,6 +535,7 @@ EXAMPLES: dict[str, Callable[[], Report]] = {
     "nothing-to-gate": nothing_to_gate,
     "errors": errors,
     "bad-data": bad_data,
+    "waived": waived,
     "waiting-for-approval": waiting_for_approval,
     "rollback": rollback,
 }

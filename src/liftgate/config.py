@@ -172,6 +172,9 @@ def _scalar(node: Any) -> Any:
         return repr(node.tag)
     if node.tag in {"tag:yaml.org,2002:timestamp", "tag:yaml.org,2002:str"}:
         return node.value
+    # As in YAML 1.2: `off` is a severity and `no` a language, neither is false.
+    if node.tag == "tag:yaml.org,2002:bool" and node.value.lower() not in {"true", "false"}:
+        return node.value
     constructor = yaml.SafeLoader("")
     try:
         return constructor.construct_object(node)
@@ -222,6 +225,8 @@ def _sentence(error: Any) -> str:
             return (
                 f"{shown} does not have the form {error.schema.get('description') or error.validator_value}"
             )
+        case "not" if error.schema.get("description"):
+            return f"{shown} is refused here: {error.schema['description']}"
         case "minimum" | "exclusiveMinimum" | "maximum" | "exclusiveMaximum":
             word = {"minimum": "at least", "exclusiveMinimum": "more than", "maximum": "at most"}
             return f"{shown} must be {word.get(error.validator, 'less than')} {error.validator_value}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from types import TracebackType
 
 
 class ExitCode(IntEnum):
@@ -54,6 +55,44 @@ class LiftgateError(Exception):
 
 class InputError(LiftgateError):
     """Something a person wrote, or a file a step reads, cannot be used."""
+
+
+class InputErrors(InputError):
+    """Several files that cannot be used, told in one go."""
+
+    def __init__(self, errors: Sequence[InputError]) -> None:
+        count = len(errors)
+        super().__init__(f"{count} inputs cannot be used", problems=[p for e in errors for p in e.problems])
+        self.errors = tuple(errors)
+
+    def __str__(self) -> str:
+        return "\nerror: ".join(str(error) for error in self.errors)
+
+
+class Together:
+    """Gathers the `InputError` of each `with` block, so that one run names every file that cannot be used."""
+
+    def __init__(self) -> None:
+        self.errors: list[InputError] = []
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, InputError):
+            return False
+        new = error.errors if isinstance(error, InputErrors) else (error,)
+        known = {str(each) for each in self.errors}
+        self.errors += [each for each in new if str(each) not in known]
+        return True
+
+    def raise_all(self) -> None:
+        """Raise what was gathered, if anything was."""
+        if len(self.errors) == 1:
+            raise self.errors[0]
+        if self.errors:
+            raise InputErrors(self.errors)
 
 
 class MissingExtra(LiftgateError):

@@ -192,7 +192,6 @@ def test_subject_and_ruler_in_one_change_are_told_apart(
         ),
         (lambda root: (root / "evals" / "policy.yaml").write_text("a: [\n"), "not valid YAML"),
         (lambda root: (root / "models.yaml").write_text("version: 1\nmodels: {}\n"), "'toy' is not an alias"),
-        (lambda root: (root / "datasets" / "toy" / "card.yaml").unlink(), "card.yaml"),
         (lambda root: (root / "evals" / "toy" / "golden.jsonl").write_text(""), "golden.jsonl"),
         (
             lambda root: (root / "evals" / "toy" / "golden.jsonl").write_text('{"id": "a", "input": "x"}\n'),
@@ -232,6 +231,30 @@ def test_an_empty_dataset_blocks(tmp_path: Path, tiny_model: Path) -> None:
     (root / "datasets" / "toy" / "v1.0.0.train.jsonl").write_bytes(b"")
     assert run(root, "--alias", "toy") == 10
     assert "empty-dataset" in (root / ".liftgate" / "toy" / "report.json").read_text()
+
+
+def test_a_dataset_without_a_card_blocks(tmp_path: Path, tiny_model: Path) -> None:
+    root = make_project(tmp_path, tiny_model)
+    (root / "datasets" / "toy" / "card.yaml").unlink()
+    assert run(root, "--alias", "toy") == 10
+    assert "missing-card" in (root / ".liftgate" / "toy" / "report.json").read_text()
+
+
+def test_what_a_waiver_of_the_base_accepts_is_shown_and_does_not_block(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    root = make_project(tmp_path, tiny_model)
+    train = root / "datasets" / "toy" / "v1.0.0.train.jsonl"
+    train.write_text(train.read_text().replace("please send", "mail a@shop.example, please send", 1))
+    (root / "evals" / "toy" / "waivers.yaml").write_text(
+        "version: 1\nwaivers:\n  - {rule: pii, rows: [r0], owner: ana, reason: ours, expires: 2999-01-01}\n"
+    )
+    run(root, "--alias", "toy")
+    report = json.loads((root / ".liftgate" / "toy" / "report.json").read_bytes())
+    said = [(f["rule"], f["severity"], f["line"]) for f in report["findings"] if f["rule"] == "pii"]
+    assert said == [("pii", "notice", 1)]
+    assert [(w["rule"], w["severity"], w["owner"]) for w in report["waived"]] == [("pii", "error", "ana")]
+    assert "<summary>Waived</summary>" in (root / ".liftgate" / "toy" / "comment.md").read_text()
 
 
 def test_a_file_of_another_schema_version_is_refused(

@@ -110,6 +110,10 @@ HEADLINES = {
         "Blocked, do not merge: 3 errors before anything was trained, first golden-leak at "
         "datasets/support-intent/v1.1.0.train.jsonl:41."
     ),
+    "waived": (
+        "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.2 to +12.3) over"
+        " base on 240 cases, and every part that gates is ok."
+    ),
     "waiting-for-approval": (
         "Insufficient evidence, do not merge yet: training would cost 12.40 USD and waits for an approval."
     ),
@@ -138,7 +142,7 @@ def test_the_same_report_gives_the_same_bytes_whatever_the_order_of_its_keys() -
     assert render_comment(report) == render_comment(shuffled)
 
 
-@pytest.mark.parametrize("name", ["block-by-safety", "errors", "bad-data"])
+@pytest.mark.parametrize("name", ["block-by-safety", "errors", "bad-data", "waived"])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_changes_nothing_but_the_words(name: str, text: str) -> None:
     report = examples.EXAMPLES[name]()

@@ -100,7 +100,7 @@ def test_the_content_policy_allows_our_style_and_script_and_nothing_else(name: s
     assert not [a for _, attributes in page.elements for a in attributes if a.startswith("on")]
 
 
-@pytest.mark.parametrize("name", ["block-by-safety", "errors", "bad-data"])
+@pytest.mark.parametrize("name", ["block-by-safety", "errors", "bad-data", "waived"])
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_text(name: str, text: str) -> None:
     report = examples.EXAMPLES[name]()

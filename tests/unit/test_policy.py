@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from liftgate.config import load, schema
+from liftgate.config import load, parse_yaml, schema
 from liftgate.errors import InputError
 from liftgate.policy import Policy, SafetyPolicy, exact
 
@@ -100,3 +100,8 @@ def test_a_ratio_means_the_decimal_number_that_was_written() -> None:
     assert exact(0.05) == Fraction(1, 20)
     assert 0.80 - 0.75 > 0.05
     assert not Fraction(80 - 75, 100) > exact(0.05)
+
+
+def test_off_in_yaml_is_a_severity_and_not_false() -> None:
+    document = parse_yaml("version: 1\nrules: {pii: off, schema: warning}\n", "policy.yaml")
+    assert Policy.from_document(document).rules == {"pii": "off", "schema": "warning"}

@@ -13,9 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from liftgate.commands.arms import Answering
+from liftgate.commands.change_check import check_alias
+from liftgate.commands.data_diff import release_diff
 from liftgate.commands.estimate import base_name, estimate_training, tokenized
 from liftgate.commands.train import train_adapter
-from liftgate.commands.validate import validate_files
+from liftgate.data.waivers import Waived
+from liftgate.errors import LiftgateError
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import write_run
 from liftgate.evaluation.runs import EvalRun
@@ -27,6 +30,7 @@ from liftgate.policy import Policy
 from liftgate.project import Subject, read_subject, ruler_of
 from liftgate.registry.models import Alias, read_models
 from liftgate.report.build import Evidence, build_report
+from liftgate.report.data_diff import data_diff_sentence
 from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import price_for
@@ -49,7 +53,9 @@ class Flow:
     today: datetime.date
     say: Callable[[str], None]
     findings: list[Finding] = field(default_factory=list)
+    waived: list[Waived] = field(default_factory=list)
     dataset: dict[str, Any] | None = None
+    data_diff: dict[str, Any] | None = None
     estimate: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     training_rendering: str | None = None
@@ -65,9 +71,8 @@ class Flow:
         suite: SuiteFolder | None = None
         if not blocks(self.findings):
             suite = self.ruler.suite(self.alias)
-            subject = read_subject(self.root, self.alias)
             registered = read_models(read_bytes(self.root / "models.yaml"), "models.yaml").alias(self.alias)
-            self._go(suite, subject, registered, policy)
+            self._go(suite, registered, policy)
         write_json(
             self.folder / "findings.json",
             {"schema_version": 1, "findings": [finding.to_dict() for finding in ordered(self.findings)]},
@@ -77,9 +82,9 @@ class Flow:
         report = build_report(self._evidence(decision, candidate, suite, policy))
         return report, decision, candidate, policy
 
-    def _go(self, suite: SuiteFolder, subject: Subject, registered: Alias, policy: Policy) -> None:
-        self._validate(suite, subject)
-        if blocks(self.findings):
+    def _go(self, suite: SuiteFolder, registered: Alias, policy: Policy) -> None:
+        subject = self._validate()
+        if subject is None or blocks(self.findings):
             return
         base = resolve_base(base_name(subject), say=self.say)
         self._check_variant(subject, registered, base)
@@ -90,33 +95,42 @@ class Flow:
         runs = self._evaluate(suite, registered, adapter, policy)
         self._compare(runs, policy)
 
-    def _validate(self, suite: SuiteFolder, subject: Subject) -> None:
+    def _validate(self) -> Subject | None:
+        """The subject, unless what was found says that there is none to read."""
         self.say("validate")
-        counts: list[int] = []
-        for path in (subject.train_path, subject.validation_path):
-            if path is None:
-                continue
-            result = validate_files(
-                path,
-                golden=self.ruler.golden_paths(suite, self.alias),
-                card=Path(subject.card.path),
-                policy=self.ruler.folder / "evals" / "policy.yaml",
-                suite=Path(suite.suite.path),
-                base=self.base_ref,
-            )
-            found = [Finding.from_dict(item) for item in result["findings"]]
-            self.findings += found
-            counts.append(result["rows"])
-            errors = sum(finding.severity is Severity.ERROR for finding in found)
-            self.say(f"  {path}: {result['rows']} rows, {result['tokens']} tokens, {errors} errors")
-        release = subject.release
+        checked = check_alias(self.root, self.alias, self.ruler, self.plan, self.today)
+        self.findings += checked.everything
+        self.waived += checked.waived
+        for file in checked.files:
+            errors = sum(finding.severity is Severity.ERROR for finding in file.findings)
+            self.say(f"  {file.path}: {file.rows} rows, {file.tokens} tokens, {errors} errors")
+        if blocks(self.findings) and checked.release is None:
+            return None
+        subject = read_subject(self.root, self.alias)
+        release, rows = subject.release, {Path(file.path).name: file.rows for file in checked.files}
         self.dataset = {
             "version": release.version,
-            "train_rows": counts[0],
-            "validation_rows": counts[1] if len(counts) > 1 else None,
+            "train_rows": rows.get(Path(release.train.file).name),
+            "validation_rows": rows.get(Path(release.validation.file).name) if release.validation else None,
             "train_sha256": release.train.sha256,
             "validation_sha256": release.validation.sha256 if release.validation else None,
         }
+        self._diff(subject)
+        return subject
+
+    def _diff(self, subject: Subject) -> None:
+        """What the release changes, for the reviewer. It judges nothing, so not to have it is a warning."""
+        target = self.folder / "data-diff.json"
+        try:
+            self.data_diff = release_diff(subject.card, self.root, self.base_ref)
+        except LiftgateError as error:
+            target.unlink(missing_ok=True)
+            message = f"no data diff can be made: {error.sentence}"
+            path = f"datasets/{self.alias}/card.yaml"
+            self.findings.append(Finding("no-data-diff", Severity.WARNING, message, path))
+            return
+        write_json(target, self.data_diff)
+        self.say(f"  {data_diff_sentence(self.data_diff)}")
 
     def _check_variant(self, subject: Subject, registered: Alias, base: Base) -> None:
         manifest = subject.manifest(base.revision)
@@ -288,6 +302,7 @@ class Flow:
             ruler_ref=self.ruler.ref,
             decision=decision,
             dataset=self.dataset,
+            data_diff=self.data_diff,
             estimate=self.estimate,
             training=self.training,
             comparison=candidate,
@@ -297,6 +312,7 @@ class Flow:
             policy_sha256=self.ruler.policy_sha256,
             training_rendering=self.training_rendering,
             evaluation_rendering=self.evaluation_rendering,
+            waived=[waived.to_dict() for waived in self.waived],
             expected={case.id: case.expected for case in suite.golden} if suite else {},
         )
 

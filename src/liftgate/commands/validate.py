@@ -1,28 +1,39 @@
-"""`liftgate validate`: every problem of a dataset in one pass."""
+"""`liftgate validate`: every problem of a dataset, or of a pull request's datasets, in one pass."""
 
 from __future__ import annotations
 
 import argparse
-import contextlib
-import gc
+import datetime
+import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.errors import ExitCode
+from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.data.checks.context import Context
-    from liftgate.findings import Finding
+    from liftgate.commands.file_check import FileCheck
 
 TARGETS = ("openai", "azure", "bedrock-nova", "bedrock-claude", "trl")
+_OF_ONE_FILE = ("golden", "card", "policy", "suite", "encoding", "waivers")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The contract's flags, and where to write the findings."""
-    parser.add_argument("file", type=Path, metavar="FILE.jsonl", help="the dataset")
+    """The contract's flags for one file; `--base` and `--alias` for a change."""
+    parser.usage = "liftgate validate [options] FILE.jsonl | --base REF | --alias A | --explain RULE"
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE.jsonl", help="one dataset file")
+    parser.add_argument("--base", metavar="REF", help="validate what HEAD changes against this ref")
     parser.add_argument(
+        "--alias",
+        action="append",
+        default=[],
+        help="validate this alias' newest release (repeatable); without --base the ruler is the work tree",
+    )
+    parser.add_argument("--explain", metavar="RULE", help="print what a rule means and how to fix it")
+    parser.add_argument("--target", choices=TARGETS, help="where the rows will be trained")
+    one = parser.add_argument_group("beside FILE.jsonl")
+    one.add_argument(
         "--golden",
         type=Path,
         action="append",
@@ -30,21 +41,72 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="golden or safety cases (repeatable)",
     )
-    parser.add_argument("--card", type=Path, metavar="FILE", help="the dataset's card.yaml")
-    parser.add_argument("--target", choices=TARGETS, help="where the rows will be trained")
-    parser.add_argument("--policy", type=Path, metavar="FILE", help="thresholds (default: the built-in ones)")
-    parser.add_argument(
-        "--suite", type=Path, metavar="FILE", help="suite.yaml whose prompts the rows belong to"
+    one.add_argument("--card", type=Path, metavar="FILE", help="the dataset's card.yaml")
+    one.add_argument("--policy", type=Path, metavar="FILE", help="thresholds (default: the built-in ones)")
+    one.add_argument("--suite", type=Path, metavar="FILE", help="suite.yaml whose prompts the rows belong to")
+    one.add_argument("--waivers", type=Path, metavar="FILE", help="waivers.yaml; adds `waived` to --json")
+    one.add_argument("--encoding", metavar="NAME", help="token encoding instead of the target's own")
+    change = parser.add_argument_group("beside --base and --alias")
+    change.add_argument(
+        "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
     )
-    parser.add_argument("--base", metavar="REF", help="commit to hold the release against")
-    parser.add_argument("--encoding", metavar="NAME", help="token encoding instead of the target's own")
+    change.add_argument(
+        "--annotations",
+        action="store_true",
+        help="GitHub workflow commands on stderr and a job summary (default on GitHub Actions)",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the result here as well")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Validate, write, answer 0 or 10."""
-    from liftgate.files import pretty, write_json
+    if arguments.explain:
+        return _explain(arguments.explain)
+    of_one_file = [f"--{name}" for name in _OF_ONE_FILE if getattr(arguments, name)]
+    if arguments.file is not None:
+        if arguments.alias or arguments.annotations:
+            raise InputError(
+                "FILE.jsonl goes neither with --alias nor with --annotations",
+                hint="leave the file out: --alias and --base find the files of a release themselves",
+            )
+        return _run_file(arguments)
+    if not arguments.base and not arguments.alias:
+        raise InputError("nothing to validate is named", hint="give FILE.jsonl, --base REF or --alias NAME")
+    if of_one_file:
+        raise InputError(
+            f"{', '.join(of_one_file)} only goes with FILE.jsonl",
+            hint="with --base and --alias the repository's own files are used",
+        )
+    return _run_change(arguments)
+
+
+def validate_files(file: Path, **options: Any) -> dict[str, Any]:
+    """Read the files and validate: the object that `--json` prints. Options are those of `check_file`."""
+    from liftgate.commands.file_check import check_file
+
+    return as_report(check_file(file, **options), options.get("today"))
+
+
+def as_report(check: FileCheck, today: datetime.date | None) -> dict[str, Any]:
+    """The contract's object; with waivers also `waived`."""
+    from liftgate.commands.file_check import about_waivers
+    from liftgate.findings import blocks, ordered
+
+    beside = [*check.beside, *(about_waivers([check], today) if today else ())]
+    found = ordered([*check.findings, *beside])
+    report = {
+        **check.to_dict(),
+        "findings": [finding.to_dict() for finding in found],
+        "outcome": "block" if blocks(found) else "pass",
+    }
+    if check.waivers:
+        report["waived"] = [waived.to_dict() for waived in check.waived]
+    return report
+
+
+def _run_file(arguments: argparse.Namespace) -> int:
+    from liftgate.report.validation import file_text
 
     report = validate_files(
         arguments.file,
@@ -55,122 +117,89 @@ def run(arguments: argparse.Namespace) -> int:
         encoding=arguments.encoding,
         suite=arguments.suite,
         base=arguments.base,
+        waivers=arguments.waivers,
+        today=_today() if arguments.waivers else None,
     )
+    return _answer(arguments, report, file_text(report, str(arguments.file)))
+
+
+def _run_change(arguments: argparse.Namespace) -> int:
+    from liftgate.commands.change_check import check_change
+    from liftgate.report.validation import change_text
+
+    annotated = arguments.annotations or os.environ.get("GITHUB_ACTIONS") == "true"
+    if arguments.annotations and not arguments.base:
+        raise InputError("--annotations needs the diff", hint="give --base REF")
+    check = check_change(
+        arguments.root,
+        base=arguments.base,
+        aliases=arguments.alias,
+        target=arguments.target,
+        today=_today(),
+    )
+    change = check.to_dict()
+    text = change_text(change)
+    if annotated and check.base and check.head:
+        text += _annotate(arguments.root, change, check.base, check.head)
+    return _answer(arguments, change, text)
+
+
+def _answer(arguments: argparse.Namespace, report: dict[str, Any], text: str) -> int:
+    from liftgate.files import pretty, write_json
+
     if arguments.out:
         write_json(arguments.out, report)
+    annotated = "\n".join(line for line in text.splitlines() if line.startswith("::"))
     if arguments.json:
         sys.stdout.write(pretty(report).decode())
-    else:
-        sys.stderr.write(as_text(report, str(arguments.file)))
+        text = annotated and annotated + "\n"
+    sys.stderr.write(text)
     return ExitCode.PASS if report["outcome"] == "pass" else ExitCode.BLOCKED
 
 
-def validate_files(
-    file: Path,
-    *,
-    golden: Sequence[Path] = (),
-    card: Path | None = None,
-    target: str | None = None,
-    policy: Path | None = None,
-    encoding: str | None = None,
-    suite: Path | None = None,
-    base: str | None = None,
-) -> dict[str, Any]:
-    """Read the files and validate: the object that `--json` prints. `InputError` for unusable files."""
-    from liftgate.commands import surroundings
-    from liftgate.data.card import read_card
-    from liftgate.data.checks.context import Context
-    from liftgate.data.golden import read_cases
-    from liftgate.files import read_bytes
-    from liftgate.policy import Policy
-    from liftgate.tokens import DEFAULT_ENCODING, checked_encoding
+def _annotate(root: Path, change: dict[str, Any], base: str, head: str) -> str:
+    """The lines to print; writes the job summary where GitHub asks for it."""
+    from liftgate.findings import Finding
+    from liftgate.report.annotations import workflow_commands
+    from liftgate.report.validation import all_findings
+    from liftgate.repository import changed_lines
 
-    profile = _target(target)
-    thresholds = Policy.from_document(_policy_document(policy)) if policy else Policy()
-    with _paused_collector():
-        about = read_card(read_bytes(card, "dataset card"), str(card)) if card else None
-        context = Context(
-            surroundings.read_dataset(file),
-            golden=tuple(
-                read_cases(read_bytes(path, "golden set"), str(path), _suite(path)) for path in golden
-            ),
-            card=about,
-            sibling=surroundings.sibling(file),
-            history=surroundings.history(about, file) if about else (),
-            releases=surroundings.releases(about, file, base) if about else None,
-            asking=surroundings.asking(suite) if suite else (),
-            task=surroundings.task(suite, about),
-            answer_schema=surroundings.answer_schema(suite),
-            thresholds=thresholds.data,
-            encoding=checked_encoding(encoding or (profile.encoding if profile else DEFAULT_ENCODING)),
-            target=profile,
-        )
-        return validate(context, thresholds.rules)
+    findings = [Finding.from_dict(finding) for finding in all_findings(change)]
+    paths = sorted({finding.path for finding in findings if finding.path and finding.line})
+    changed = {path: changed_lines(root, base, head, path) for path in paths}
+    lines = workflow_commands(findings, changed)
+    if target := os.environ.get("GITHUB_STEP_SUMMARY"):
+        lines += _write_summary(Path(target), change)
+    return "".join(f"{line}\n" for line in lines)
 
 
-@contextlib.contextmanager
-def _paused_collector() -> Iterator[None]:
-    # Rows are a million small objects without cycles; walking them again and again doubles the time.
-    enabled = gc.isenabled()
-    gc.disable()
+def _write_summary(target: Path, change: dict[str, Any]) -> Sequence[str]:
+    from liftgate.report.validation import MOST_BYTES, render_job_summary
+
     try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+        room = MOST_BYTES - (target.stat().st_size if target.exists() else 0)
+        with target.open("ab") as summary:
+            summary.write(render_job_summary(change, room).encode("utf-8", "replace"))
+    except OSError as error:
+        # A page that cannot be written never changes the outcome.
+        return [f"::warning title=Liftgate::the job summary cannot be written: {error.strerror}"]
+    return []
 
 
-def validate(context: Context, rules: Mapping[str, str] | None = None) -> dict[str, Any]:
-    """The contract's object for one dataset, severities as the policy's `rules` say."""
-    from liftgate.data.checks import run_checks
-    from liftgate.findings import blocks, ordered, with_policy
+def _explain(rule: str) -> int:
+    import inspect
 
-    findings: list[Finding] = ordered(with_policy(run_checks(context), rules or {}))
-    return {
-        "schema_version": 1,
-        "rows": context.dataset.line_count,
-        "tokens": sum(context.row_tokens),
-        "encoding": context.encoding,
-        "findings": [finding.to_dict() for finding in findings],
-        "outcome": "block" if blocks(findings) else "pass",
-    }
+    from liftgate.config import did_you_mean
+    from liftgate.data.beside import BESIDE
+    from liftgate.data.checks import RULES
 
-
-def as_text(report: Mapping[str, Any], path: str) -> str:
-    """What a person reads: at most ten findings a rule, then the sum."""
-    shown: dict[str, int] = {}
-    lines = []
-    for finding in report["findings"]:
-        rule = finding["rule"]
-        shown[rule] = shown.get(rule, 0) + 1
-        if shown[rule] > 10:
-            continue
-        place = finding["path"] + (f":{finding['line']}" if finding["line"] else "")
-        lines.append(f"{place}: {finding['severity']}: {finding['message']} [{rule}]")
-    lines.extend(f"{path}: and {count - 10} more [{rule}]" for rule, count in shown.items() if count > 10)
-    total = len(report["findings"])
-    lines.append(
-        f"{path}: {report['rows']} rows, {report['tokens']} tokens ({report['encoding']}), "
-        f"{total} finding{'' if total == 1 else 's'}: {report['outcome']}"
-    )
-    return "\n".join(lines) + "\n"
+    described = {**RULES, **BESIDE}
+    if rule not in described:
+        near = did_you_mean(rule, list(described))
+        raise InputError(f"{rule!r} is not a rule{near}", hint=f"rules: {', '.join(described)}")
+    sys.stdout.write(f"{rule}\n\n{inspect.getdoc(described[rule])}\n")
+    return ExitCode.PASS
 
 
-def _policy_document(path: Path) -> Any:
-    from liftgate.config import load
-    from liftgate.files import read_bytes
-
-    return load(read_bytes(path, "policy"), str(path), "policy")
-
-
-def _target(name: str | None) -> Any:
-    from liftgate.data.targets import TARGETS as PROFILES
-    from liftgate.errors import InputError
-
-    if name is None or name in PROFILES:
-        return PROFILES[name] if name else None
-    raise InputError(f"{name!r} is not a target here", hint=f"one of {', '.join(PROFILES)}")
-
-
-def _suite(path: Path) -> Any:
-    return "safety" if "safety" in path.name else "quality"
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()

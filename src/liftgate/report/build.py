@@ -28,6 +28,7 @@ class Evidence:
     ruler_ref: str | None
     decision: Decision
     dataset: Mapping[str, Any] | None = None
+    data_diff: Mapping[str, Any] | None = None
     estimate: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
@@ -38,6 +39,7 @@ class Evidence:
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     expected: Mapping[str, Any] = field(default_factory=dict)
+    waived: Sequence[Mapping[str, Any]] = ()
     resumable_hint: str | None = None
 
 
@@ -56,6 +58,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "ruler": {"source": evidence.ruler_source, "ref": evidence.ruler_ref},
         "plan": {"kinds": list(evidence.kinds), "steps": list(evidence.steps)},
         "dataset": _plain(evidence.dataset),
+        "data_diff": _plain(evidence.data_diff),
         "estimate": _plain(evidence.estimate),
         "training": _plain(evidence.training),
         "arms": [_arm(arm, evidence) for arm in evidence.arms],
@@ -63,6 +66,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "candidate_arm": "candidate" if candidate else None,
         "comparison": comparison,
         "findings": [finding.to_dict() for finding in evidence.decision.findings],
+        "waived": [dict(waived) for waived in evidence.waived],
         "lineage": _lineage(evidence, runs),
         "regressions": _regressions(evidence, base, candidate),
         "cases": _cases(evidence, runs),

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from liftgate.report import numbers
+from liftgate.report.data_diff import DiffTable, data_diff_sentence, data_diff_tables
 from liftgate.report.escape import Markdown, code, escape, fence
 from liftgate.report.facts import (
     Facts,
@@ -34,10 +35,12 @@ from liftgate.report.tables import (
     part_rows,
     primary_metric,
 )
+from liftgate.report.validation import WAIVED_HEAD, open_findings, waived_cells
 
 MOST_CHARACTERS = 60_000
 MOST_BYTES = 190_000
 NAME_LIMIT = 120
+PLACES_LIMIT = 240
 ANSWER_LIMIT = 160
 SENTENCE_LIMIT = 600
 MOST_ITEMS = 20
@@ -110,7 +113,7 @@ def _arms(report: Report) -> Iterator[Markdown]:
 
 
 def _next(report: Report) -> Iterator[Markdown]:
-    found = list(_list(report["findings"], _finding))
+    found = list(_list(open_findings(report), _finding))
     steps = [_step(i, step) for i, step in enumerate(next_steps(report), 1)]
     if found or steps:
         yield _blocks(*found, *steps)
@@ -129,6 +132,10 @@ def _finding(finding: Mapping[str, Any]) -> Markdown:
 def _step(number: int, step: Step) -> Markdown:
     text = Markdown(f"{number}. {escape(step.text, SENTENCE_LIMIT)}")
     return text if step.command is None else _blocks(text, fence(step.command, "bash"))
+
+
+def _waived(report: Report) -> Iterator[Markdown]:
+    yield from _table(WAIVED_HEAD, "lllll", report.get("waived", ()), waived_cells)
 
 
 def _buckets(report: Report) -> Iterator[Markdown]:
@@ -181,6 +188,23 @@ def _answer(text: str | None) -> Markdown:
     return Markdown(numbers.NONE) if text is None else code(text, ANSWER_LIMIT)
 
 
+def _data_diff(report: Report) -> Iterator[Markdown]:
+    if diff := report.get("data_diff"):
+        tables = [_diff_table(table) for table in data_diff_tables(diff)]
+        yield _blocks(escape(data_diff_sentence(diff), SENTENCE_LIMIT), *tables)
+
+
+def _diff_table(table: DiffTable) -> Markdown:
+    def cells(row: Sequence[str]) -> list[Markdown]:
+        return [
+            code(cell, PLACES_LIMIT) if side == "c" and cell else escape(cell, NAME_LIMIT)
+            for cell, side in zip(row, table.align, strict=True)
+        ]
+
+    note = [escape(table.note)] if table.note else []
+    return _blocks(*_table("|".join(table.head), table.align, table.rows, cells), *note)
+
+
 def _lineage(report: Report) -> Iterator[Markdown]:
     def cells(fact: tuple[str, str]) -> list[Markdown]:
         return [escape(fact[0], NAME_LIMIT), code(fact[1][:12])]
@@ -201,9 +225,11 @@ def _facts(facts: Facts) -> Iterator[Markdown]:
 NEXT = "Findings and what to do next"
 SECTIONS: Sequence[tuple[str, Callable[[Report], Iterator[Markdown]]]] = (
     (NEXT, _next),
+    ("Waived", _waived),
     ("Buckets", _buckets),
     ("Safety", _safety),
     ("Regressions to review", _regressions),
+    ("Data diff", _data_diff),
     ("Latency and cost", lambda report: _facts(cost_facts(report))),
     ("Data and training", lambda report: _facts(data_facts(report))),
     ("Lineage", _lineage),

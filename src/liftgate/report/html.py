@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from liftgate.report import numbers
 from liftgate.report.charts import MOST_ROWS, curve, forest
+from liftgate.report.data_diff import data_diff_sentence, data_diff_tables
 from liftgate.report.escape import clean, visible
 from liftgate.report.facts import cost_facts, data_facts, lineage_facts, ruler_sentence, safety_sentence
 from liftgate.report.headline import headline
@@ -24,6 +25,7 @@ from liftgate.report.tables import (
     part_rows,
     primary_metric,
 )
+from liftgate.report.validation import open_findings
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -95,7 +97,8 @@ def view(report: Report) -> dict[str, Any]:
     """What the template shows: every number already in words, no text escaped yet."""
     comparison, training = report["comparison"], report["training"]
     opening, _, why = headline(report).partition(": ")
-    buckets = _by_dimension(comparison)
+    diff = report.get("data_diff")
+    buckets, found = _by_dimension(comparison), open_findings(report)
     shown: dict[str, Any] = {
         "alias": report["alias"],
         "verdict": report["verdict"],
@@ -103,8 +106,9 @@ def view(report: Report) -> dict[str, Any]:
         "why": why,
         "figures": _figures(report),
         "parts": part_rows(report),
-        "findings": report["findings"][:MOST_FINDINGS],
-        "more_findings": numbers.count(max(0, len(report["findings"]) - MOST_FINDINGS)),
+        "findings": found[:MOST_FINDINGS],
+        "more_findings": numbers.count(max(0, len(found) - MOST_FINDINGS)),
+        "waived": report.get("waived", [])[:MOST_FINDINGS],
         "steps": next_steps(report),
         "arms": arm_rows(report),
         "metric": primary_metric(report) or "score",
@@ -116,6 +120,8 @@ def view(report: Report) -> dict[str, Any]:
         "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
         "curve": curve(training["losses"], training["validation_loss"]) if training else None,
         "losses": _losses(training),
+        "diff": data_diff_sentence(diff) if diff else None,
+        "diff_tables": data_diff_tables(diff) if diff else [],
         "data": data_facts(report),
         "cost": cost_facts(report),
         "lineage": lineage_facts(report),
@@ -130,11 +136,13 @@ def _sections(shown: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
     return [
         ("parts", "Verdict by part", shown["parts"]),
         ("next", "What to do next", shown["findings"] or shown["steps"]),
+        ("waived", "Waived", shown["waived"]),
         ("arms", "Arms", len(shown["arms"]) > 1),
         ("buckets", "Buckets", shown["buckets"]),
         ("safety", "Safety", shown["safety"]),
         ("blind-spots", "Blind spots", shown["blind_spots"]),
         ("cases", "Cases", shown["has_cases"]),
+        ("data-diff", "Data diff", shown["diff"]),
         ("training", "Data and training", shown["data"]),
         ("cost", "Latency and cost", shown["cost"]),
         ("lineage", "Lineage", True),
