@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from liftgate.commands.evaluate import evaluate
+from liftgate.commands.evaluate import evaluate, evaluate_pair
 from liftgate.errors import InputError, StillRunning
 from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
 from liftgate.evaluation.responses import ResponseStore
+from liftgate.evaluation.runner import can_pair
 from liftgate.evaluation.runs import EvalRun
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.policy import Policy
@@ -42,13 +44,16 @@ class Answering:
             "default": self.registered.default.model_id,
             "candidate": f"{self.registered.name} candidate {self.adapter.sha256[:12]}",
         }
-        runs: dict[str, EvalRun] = {}
+        runs = self.in_turn(endpoints, names)
         for arm in _in_order(self.suite.suite.arms):
             if arm.model not in endpoints:
                 raise InputError(
                     f"arm {arm.name!r}: {arm.model!r} is not a model this run can ask",
                     hint="an arm's model is `default` or `candidate`",
                 )
+            if arm.name in runs:
+                self.about[arm.name] = {"prompt": arm.prompt, "alias_of": None}
+                continue
             same = self._same_as(arm, runs)
             self.about[arm.name] = {"prompt": arm.prompt, "alias_of": same}
             if same:
@@ -57,6 +62,31 @@ class Answering:
                 runs[arm.name] = self._answer(arm, endpoints[arm.model], names[arm.model])
         self._confirm(endpoints, runs)
         return runs
+
+    def in_turn(self, endpoints: Mapping[str, Endpoint], names: Mapping[str, str]) -> dict[str, EvalRun]:
+        """Base and candidate asked a request of each in turn, where both are asked over the network.
+
+        Nothing where they are not: a local model's answers come in batches, which have no latency of their own.
+        """
+        arms = self.suite.suite.arms
+        if not {"base", "candidate"} <= arms.keys():
+            return {}
+        pair = arms["base"], arms["candidate"]
+        asked = [endpoints.get(arm.model) for arm in pair]
+        if asked[0] is None or asked[1] is None or pair[0].model == pair[1].model:
+            return {}
+        if not can_pair(asked[0], asked[1]):
+            return {}
+        with self._interruptible("base and candidate were"):
+            base, candidate = evaluate_pair(
+                self.suite,
+                pair,
+                (asked[0], asked[1]),
+                models=(names[pair[0].model], names[pair[1].model]),
+                store=self.store,
+                safety_repeats=range(self.policy.safety.first_pass_runs),
+            )
+        return {"base": base, "candidate": candidate}
 
     def _same_as(self, arm: Arm, runs: Mapping[str, EvalRun]) -> str | None:
         """An earlier arm with the same model and prompt: it already answered for this one."""
@@ -76,7 +106,7 @@ class Answering:
         repeats: range | None = None,
     ) -> EvalRun:
         first = range(1 if endpoint.deterministic else self.policy.safety.first_pass_runs)
-        try:
+        with self._interruptible(f"{arm.name} was"):
             return evaluate(
                 self.suite,
                 arm,
@@ -86,9 +116,14 @@ class Answering:
                 safety_repeats=repeats or first,
                 only=only,
             )
+
+    @contextlib.contextmanager
+    def _interruptible(self, who: str) -> Iterator[None]:
+        try:
+            yield
         except KeyboardInterrupt:
             raise StillRunning(
-                f"interrupted while {arm.name} was answering; every answer so far is kept",
+                f"interrupted while {who} answering; every answer so far is kept",
                 hint=self.resume_command,
             ) from None
 

@@ -7,12 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from liftgate import __version__
 from liftgate.digests import digest
 from liftgate.evaluation.runs import EvalRun
 from liftgate.report.headline import headline
 from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, verdict_key
+from liftgate.verdict.latency import QUANTILE
 
 SEAL = "report_sha256"
 
@@ -105,12 +108,18 @@ def _arm(arm: ArmResult, evidence: Evidence) -> dict[str, Any]:
         "alias_of": about.get("alias_of"),
         "n": len(arm.run.quality.case_ids),
         "metrics": {name: _mean(arm.run, name) for name in sorted(arm.run.quality.scores)},
-        "p95_ms": None,
+        "p95_ms": _p95_ms(arm.run),
         "usd_per_1k": None if arm.usd_per_1k is None else str(arm.usd_per_1k),
         "comparison": comparison,
         "clears_bar": arm.clears_bar,
         "cheapest": arm.name == evidence.decision.cheapest,
     }
+
+
+def _p95_ms(run: EvalRun) -> float | None:
+    """95th percentile of what was timed in this run; answers from the store and errors were not."""
+    timed = run.quality.latency_ms[~np.isnan(run.quality.latency_ms)]
+    return float(f"{np.quantile(timed, QUANTILE):.6g}") if timed.size else None
 
 
 def _mean(run: EvalRun, metric: str) -> float | None:
