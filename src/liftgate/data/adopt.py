@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from liftgate.data.dataset import Row
+import orjson
+
+from liftgate.data.dataset import Row, read_rows
+from liftgate.data.golden import Cases
 from liftgate.data.text import normal_print
 
 
@@ -77,3 +80,15 @@ def _answer(label: str, key: str | None) -> str:
 def prompt_prints(prompts: Iterable[str]) -> set[bytes]:
     """Fingerprints of normalised prompts, to be left out of an adoption."""
     return {normal_print(prompt) for prompt in prompts}
+
+
+def leaking(rows: Sequence[Mapping[str, Any]], golden: Sequence[Cases]) -> frozenset[int]:
+    """Indices of rows that a leakage rule flags: near copies of golden prompts as well as exact ones."""
+    # The rules know every kind of row and case, so they are asked rather than copied.
+    from liftgate.data.checks.context import Context
+    from liftgate.data.checks.leakage import golden_entity_swap, golden_leak, golden_near_leak
+
+    written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    context = Context(read_rows(written, "new rows"), golden=tuple(golden))
+    found = (f for rule in (golden_leak, golden_near_leak, golden_entity_swap) for f in rule(context))
+    return frozenset(finding.line - 1 for finding in found if finding.line)

@@ -91,7 +91,7 @@ def _inserted(line: str, name: str, *, set_: bool) -> str:
     return f'{line[:end].rstrip()}{comma}"cluster_id"{colon}{written}{line[end:]}'
 
 
-def _free(name: str, taken: set[str | None]) -> str:
+def _free(name: str, taken: set[str]) -> str:
     number = 2
     free = name
     while free in taken:

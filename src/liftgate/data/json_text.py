@@ -13,6 +13,7 @@ Change = Callable[[str, str], str]
 """(text, up to forty characters of the line before it) → the text that takes its place."""
 
 _TOKEN: Final = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|-?[0-9][0-9.eE+\-]*')
+_NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+\-]?[0-9]+)?")
 _BEFORE: Final = 40
 _DEEPEST: Final = 8
 
@@ -20,8 +21,8 @@ _DEEPEST: Final = 8
 def rewritten(line: str, change: Change, *, before: str = "", depth: int = 0) -> str:
     """A JSON value with each string and number given to `change`: values, keys, and JSON inside strings.
 
-    A number that changes becomes a string. JSON inside a string (tool arguments, JSON answers) is opened and
-    closed again, so that a text is the same text wherever it stands.
+    A number that changes into something else becomes a string. JSON inside a string (tool arguments, JSON
+    answers) is opened and closed again, so that a text is the same text wherever it stands.
     """
     pieces: list[str] = []
     end = 0
@@ -36,7 +37,8 @@ def rewritten(line: str, change: Change, *, before: str = "", depth: int = 0) ->
         else:
             after = change(text, behind)
         if after != text:
-            pieces += (line[end:start], _string(after, like=written))
+            number = not quoted and _NUMBER.fullmatch(after)
+            pieces += (line[end:start], after if number else _string(after, like=written))
             end = token.end()
     return "".join((*pieces, line[end:])) if pieces else line
 

@@ -14,7 +14,9 @@ from liftgate.errors import ExitCode
 ACTIONS: Final[dict[str, str]] = {
     "export": "write the rows as the platform that trains on them wants them",
     "split": "halve a file into training and validation rows",
+    "diff": "what changed between two files or releases, without any row's text",
     "scrub": "put consistent placeholders in place of personal data and credentials",
+    "augment": "make variants of rows with other ids, amounts, dates and names, prompt and answer in step",
     "cluster": "give golden cases that nearly repeat one another one cluster_id",
     "adopt": "take over chat rows of others: add provenance, or make golden cases",
 }

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.data.reading import answer, read_dataset
 from liftgate.errors import ExitCode, InputError
-
-if TYPE_CHECKING:
-    from liftgate.data.golden import Cases
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write rows with metadata, or cases with expectations."""
-    from liftgate.data.adopt import Adoption, adopt_cases, adopt_rows, prompt_prints
+    from liftgate.data.adopt import Adoption, adopt_cases, adopt_rows, leaking, prompt_prints
     from liftgate.data.golden import read_cases
     from liftgate.files import read_bytes, sha256_file, write_jsonl
 
@@ -65,7 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
         else adopt_rows(rows, adoption, without=without)
     )
     if arguments.form == "rows" and known:
-        taken = _without_leaks(taken, known)
+        leaks = leaking(taken, known)
+        taken = [row for index, row in enumerate(taken) if index not in leaks]
     if not taken:
         raise InputError(f"{arguments.file}: no row is left", hint="check --labels and --without")
     write_jsonl(arguments.out, taken)
@@ -73,17 +69,3 @@ def run(arguments: argparse.Namespace) -> int:
     left = f"{arguments.out}: {len(taken)} {arguments.form}, {len(rows) - len(taken)} left out\n"
     answer(arguments, {"schema_version": 1, **said, "left_out": len(rows) - len(taken)}, left)
     return ExitCode.PASS
-
-
-def _without_leaks(rows: list[dict[str, Any]], golden: Sequence[Cases]) -> list[dict[str, Any]]:
-    """The rows that none of the leakage rules flags: near copies of golden prompts go as well as exact ones."""
-    import orjson
-
-    from liftgate.data.checks.context import Context
-    from liftgate.data.checks.leakage import golden_entity_swap, golden_leak, golden_near_leak
-    from liftgate.data.dataset import read_rows
-
-    written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
-    context = Context(read_rows(written, "adopted rows"), golden=tuple(golden))
-    leaked = {f.line for rule in (golden_leak, golden_near_leak, golden_entity_swap) for f in rule(context)}
-    return [row for line, row in enumerate(rows, start=1) if line not in leaked]
