@@ -59,7 +59,9 @@ LOCK := uv pip compile -q --universal --python-version 3.11 --generate-hashes --
 lock:
 	$(LOCK) requirements/core.in -o requirements/core.txt
 	$(LOCK) requirements/core.in requirements/local.in -c requirements/core.txt -o requirements/local.txt
-	$(LOCK) requirements/core.in requirements/local.in requirements/dev.in -c requirements/local.txt -o requirements/lock.txt
+	$(LOCK) requirements/core.in requirements/aws.in -c requirements/core.txt -o requirements/aws.txt
+	$(LOCK) requirements/core.in requirements/local.in requirements/aws.in requirements/dev.in \
+		-c requirements/local.txt -c requirements/aws.txt -o requirements/lock.txt
 
 clean:
 	rm -rf $(VENV) .liftgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

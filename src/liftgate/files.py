@@ -17,6 +17,7 @@ from liftgate.digests import canonical, digest, pretty, sha256_bytes
 from liftgate.errors import InputError
 
 __all__ = [
+    "cache_folder",
     "canonical",
     "digest",
     "pretty",
@@ -29,6 +30,13 @@ __all__ = [
     "write_json",
     "write_jsonl",
 ]
+
+
+def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
+    """What may be fetched again is kept here: `$LIFTGATE_CACHE`, `$XDG_CACHE_HOME/liftgate` or `~/.cache/liftgate`."""
+    if own := environment.get("LIFTGATE_CACHE"):
+        return Path(own)
+    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "liftgate"
 
 
 def sha256_file(path: Path) -> str:

@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from liftgate.config import Document, did_you_mean, load, parse_yaml
-from liftgate.data.card import Card, Release, read_card
+from liftgate.data.card import Card, Release, ReleasedFile, read_card
+from liftgate.data.s3 import SCHEME
+from liftgate.data.storage import fill_pointers, released_path
 from liftgate.errors import InputError, LiftgateError
 from liftgate.evaluation.suite_folder import SuiteFolder, read_suite
 from liftgate.files import read_bytes, sha256_bytes, sha256_file
@@ -39,14 +41,34 @@ class Subject:
     @property
     def train_path(self) -> Path:
         """The training rows, relative to nothing: as the person can open it."""
-        return self.root / "datasets" / self.card.alias / self.release.train.file
+        return self._path(self.release.train)
 
     @property
     def validation_path(self) -> Path | None:
         """The validation rows, when the release has some."""
-        if self.release.validation is None:
-            return None
-        return self.root / "datasets" / self.card.alias / self.release.validation.file
+        return None if self.release.validation is None else self._path(self.release.validation)
+
+    def data(self, path: Path) -> Path:
+        """The local file whose bytes are validated and trained on: `path`, its LFS object, or a fetched copy.
+
+        Raises `InputError` when there is none, and `ProviderError` or `MissingExtra` for an s3:// address.
+        """
+        files = {self._path(file): file for _, file in self.release.halves}
+        return _existing(released_path(path.parent, files[path]), path)
+
+    def _path(self, file: ReleasedFile) -> Path:
+        if file.file.startswith(SCHEME):
+            return Path(file.file)
+        return self.root / "datasets" / self.card.alias / file.file
+
+    @cached_property
+    def _sha256(self) -> tuple[str, str | None]:
+        """Of the training and the validation file; a run asks for its manifest six times."""
+        validation = self.validation_path
+        return (
+            sha256_file(self.data(self.train_path)),
+            sha256_file(self.data(validation)) if validation else None,
+        )
 
     def manifest(self, base_revision: str) -> Manifest:
         """What would be trained. Raises `InputError` when the card says nothing about training."""
@@ -56,7 +78,7 @@ class Subject:
                 f"{self.card.path}: the card has no training section",
                 hint="see datasets/support-intent/card.yaml",
             )
-        validation = self.validation_path
+        train_sha256, validation_sha256 = self._sha256
         return Manifest(
             alias=self.card.alias,
             provider=training["provider"],
@@ -65,16 +87,16 @@ class Subject:
             method=training.get("method", "lora"),
             seed=training.get("seed", 0),
             dataset_version=self.release.version,
-            train_sha256=sha256_file(_existing(self.train_path)),
-            validation_sha256=sha256_file(_existing(validation)) if validation else None,
+            train_sha256=train_sha256,
+            validation_sha256=validation_sha256,
             hyperparameters=local_hyperparameters(training),
         )
 
 
-def _existing(path: Path) -> Path:
+def _existing(path: Path, named: Path) -> Path:
     if not path.is_file():
         raise InputError(
-            f"{path}: no such dataset file", hint="the card's release names it; check its spelling"
+            f"{named}: no such dataset file", hint="the card's release names it; check its spelling"
         )
     return path
 
@@ -161,7 +183,7 @@ def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) ->
         return Ruler(root, None)
     target = run / "ruler"
     shutil.rmtree(target, ignore_errors=True)
-    materialise(root, base, "evals", target)
+    fill_pointers(root, target, materialise(root, base, "evals", target))
     for path in plan.paths:
         # Arm prompts, and a suite that changed in nothing but its arms, are the subject: they come from the head.
         if path.role == "subject" and path.alias == alias and path.path.startswith("evals/"):

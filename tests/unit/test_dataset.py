@@ -83,13 +83,18 @@ def test_pretty_printed_json_is_one_finding_not_one_a_line(form: str) -> None:
     [
         (GOOD.decode().encode("utf-16"), "UTF-16"),
         (b"\x1f\x8b\x08\x00rest", "compressed"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "LFS pointer"),
     ],
 )
 def test_a_file_that_is_no_text_is_named_once(data: bytes, part: str) -> None:
     dataset = read_rows(data, "rows.jsonl")
     assert [f.line for f in dataset.findings if f.rule == "invalid-json"] == [1]
     assert part in dataset.findings[0].message
+
+
+def test_a_pointer_instead_of_the_data_is_a_rule_of_its_own() -> None:
+    dataset = read_rows(b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n", "rows.jsonl")
+    assert [(f.rule, f.line) for f in dataset.findings] == [("lfs-pointer", 1)]
+    assert (dataset.absent, dataset.line_count) == (True, 0)
 
 
 def test_a_line_of_a_hundred_megabytes_is_refused_quickly() -> None:

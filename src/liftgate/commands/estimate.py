@@ -5,16 +5,38 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from liftgate.errors import ExitCode
+from liftgate.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
+    from liftgate.findings import Finding
     from liftgate.project import Ruler, Subject
     from liftgate.training.base_model import Base
     from liftgate.training.cost import Estimate
     from liftgate.training.rendering import TokenizedRow
+
+
+class Tokenized(NamedTuple):
+    """Training and validation rows in tokens, and what was found that need not stop the training."""
+
+    train: list[TokenizedRow]
+    validation: list[TokenizedRow]
+    findings: list[Finding]
+
+
+class UntrainableRows(InputError):
+    """Rows that the base model's template or the card's limit refuses, each as a finding."""
+
+    def __init__(self, findings: Sequence[Finding]) -> None:
+        self.findings = list(findings)
+        super().__init__(
+            f"{len(findings)} row{'' if len(findings) == 1 else 's'} cannot be trained on",
+            problems=[Problem(finding.place, finding.message) for finding in findings[:20]],
+            hint="shorten or remove the rows, or raise max_length in the card's training section",
+        )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,48 +77,54 @@ def void(_: object) -> None:
 
 def base_name(subject: Subject) -> str:
     """The base that the card names."""
-    from liftgate.errors import InputError
-
     training = subject.card.document.data.get("training")
     if not training:
         raise InputError(f"{subject.card.path}: the card has no training section")
     return str(training["base"])
 
 
-def tokenized(subject: Subject, base: Base) -> tuple[list[TokenizedRow], list[TokenizedRow]]:
-    """Training and validation rows as the model will read them. Raises `InputError` with every line that cannot be."""
+def tokenized(subject: Subject, base: Base, rules: Mapping[str, str] | None = None) -> Tokenized:
+    """The rows as the model will read them.
+
+    Raises `UntrainableRows` when one of them cannot be trained on; the policy's `rules` may soften only what the
+    template drops.
+    """
+    from liftgate.data.checks.context import Context
+    from liftgate.data.checks.drift import rendering_findings
     from liftgate.data.dataset import read_rows
-    from liftgate.errors import InputError, Problem
+    from liftgate.data.rendered import RenderedRow, Rendering
+    from liftgate.data.storage import as_written
     from liftgate.files import read_bytes
+    from liftgate.findings import blocks, with_policy
     from liftgate.training.rendering import UnrenderableRow, load_renderer
 
     renderer = load_renderer(base.folder, base.tokenizer_sha256)
     limit = int(subject.manifest(base.revision).hyperparameters["max_length"])
-    problems: list[Problem] = []
     split: list[list[TokenizedRow]] = []
+    findings: list[Finding] = []
     for path in (subject.train_path, subject.validation_path):
         rows: list[TokenizedRow] = []
         if path is not None:
-            for row in read_rows(read_bytes(path, "dataset"), str(path)).rows:
+            dataset = read_rows(read_bytes(subject.data(path), "dataset"), as_written(path))
+            seen: list[RenderedRow] = []
+            for row in dataset.rows:
                 try:
                     rendered = renderer.row(row.messages, row.tools)
-                except (UnrenderableRow, TypeError, KeyError) as error:
-                    problems.append(Problem(f"{path}:{row.line}", str(error)))
+                except UnrenderableRow as error:
+                    seen.append(RenderedRow(row.line, problem=str(error)))
                     continue
-                if len(rendered.input_ids) > limit:
-                    said = f"{len(rendered.input_ids)} tokens, the card's max_length is {limit}"
-                    problems.append(Problem(f"{path}:{row.line}", said))
+                dropped = renderer.dropped(row.messages, rendered)
+                seen.append(RenderedRow(row.line, len(rendered.input_ids), dropped))
                 rows.append(rendered)
+            findings += rendering_findings(Context(dataset, rendering=Rendering(limit, seen)))
         split.append(rows)
-    if problems:
-        raise InputError(
-            f"{len(problems)} rows cannot be trained on",
-            problems=problems[:20],
-            hint="shorten or remove the rows, or raise max_length in the card's training section",
-        )
+    softened = {key: value for key, value in (rules or {}).items() if key == "template-drops-target"}
+    findings = with_policy(findings, softened)
+    if blocks(findings):
+        raise UntrainableRows(findings)
     if not split[0]:
         raise InputError(f"{subject.train_path}: no rows to train on", hint="add rows, then validate them")
-    return split[0], split[1]
+    return Tokenized(split[0], split[1], findings)
 
 
 def estimate_training(
@@ -106,7 +134,7 @@ def estimate_training(
     from liftgate.training.cost import estimate
 
     manifest = subject.manifest(base.revision)
-    rows = tokenized(subject, base)[0] if rows is None else rows
+    rows = tokenized(subject, base, ruler.policy.rules).train if rows is None else rows
     cost = ruler.policy.cost
     return estimate(
         rows=len(rows),

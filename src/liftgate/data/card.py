@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from liftgate.config import Document, load
+from liftgate.data import s3
 from liftgate.errors import InputError, Problem
 
 
 @dataclass(frozen=True)
 class ReleasedFile:
-    """One file of a release, pinned by its hash."""
+    """One file of a release, pinned by its hash: a name beside the card, or an s3:// address."""
 
     file: str
     sha256: str
     rows: int | None = None
+    version_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,17 @@ class Release:
     version: str
     train: ReleasedFile
     validation: ReleasedFile | None = None
+
+    @property
+    def halves(self) -> tuple[tuple[str, ReleasedFile], ...]:
+        """The files by their key in the card."""
+        both = (("train", self.train), ("validation", self.validation))
+        return tuple((half, file) for half, file in both if file is not None)
+
+    @property
+    def order(self) -> tuple[int, ...]:
+        """What versions are sorted by."""
+        return tuple(map(int, self.version.split(".")))
 
 
 @dataclass(frozen=True)
@@ -55,16 +68,39 @@ def read_card(text: str | bytes, path: str) -> Card:
         )
         for item in data["releases"]
     )
-    versions = [release.version for release in releases]
-    problems = [
-        Problem(document.place(("releases", index)), f"version {version} stands here twice")
-        for index, version in enumerate(versions)
-        if version in versions[:index]
-    ]
-    if problems:
-        raise InputError(f"{path} names a version twice", problems=problems)
+    if problems := list(_problems(releases, document)):
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        raise InputError(f"{path} has {count}", problems=problems)
     return Card(path, data["alias"], data["task"], releases, document)
 
 
+def _problems(releases: tuple[Release, ...], document: Document) -> Iterator[Problem]:
+    seen: set[str] = set()
+    for index, release in enumerate(releases):
+        if release.version in seen:
+            yield Problem(document.place(("releases", index)), f"version {release.version} stands here twice")
+        seen.add(release.version)
+        for half, file in release.halves:
+            if sentence := _name_problem(file):
+                yield Problem(document.place(("releases", index, half, "file")), sentence)
+
+
+def _name_problem(file: ReleasedFile) -> str | None:
+    """Why a file's name is refused, in words that repeat none of it: it may hold a secret or a control code."""
+    if len(file.file) > 1024:
+        return "the file's name is longer than 1024 characters"
+    if file.file.startswith(s3.SCHEME):
+        return s3.address_problem(file.file)
+    if file.version_id is not None:
+        return "version_id belongs to an s3:// address only"
+    if "://" in file.file:
+        return "only s3:// addresses are read; put the file beside the card"
+    if not file.file.isprintable():
+        return "the file's name holds a line end or a control character"
+    if {"/", "\\"} & set(file.file) or file.file in {".", ".."}:
+        return "a released file lies beside the card; write its name without folders"
+    return None
+
+
 def _file(item: Mapping[str, Any]) -> ReleasedFile:
-    return ReleasedFile(item["file"], item["sha256"], item.get("rows"))
+    return ReleasedFile(item["file"], item["sha256"], item.get("rows"), item.get("version_id"))

@@ -100,13 +100,22 @@ class Row:
 
 @dataclass(frozen=True)
 class Dataset:
-    """A dataset file: its readable rows, the number of lines that are not blank, the loader's findings."""
+    """A dataset file: its readable rows, the number of lines that are not blank, the loader's findings.
+
+    `absent` is true when there is no data at all to judge; a finding then says why.
+    """
 
     path: str
     rows: tuple[Row, ...]
     line_count: int
     findings: tuple[Finding, ...] = ()
     size_bytes: int = 0
+    absent: bool = False
+
+
+def absent(path: str, rule: str, message: str) -> Dataset:
+    """What stands for a file whose data cannot be had."""
+    return Dataset(path, (), 0, (Finding(rule, Severity.ERROR, message, path, 1),), absent=True)
 
 
 def read_rows(data: bytes | BinaryIO, path: str) -> Dataset:
@@ -119,6 +128,8 @@ def read_rows(data: bytes | BinaryIO, path: str) -> Dataset:
     count = 0
     layout = jsonl.Layout()
     for line in jsonl.parse(data, layout):
+        if line.problem == jsonl.LFS_POINTER:
+            return absent(path, "lfs-pointer", line.problem)
         count += 1
         if line.problem is not None:
             findings.append(Finding("invalid-json", Severity.ERROR, line.problem, path, line.number))

@@ -10,6 +10,7 @@ from liftgate.data import jsonl
 from liftgate.data.dataset import Message, prompt_of
 from liftgate.data.text import is_identifier, shown
 from liftgate.errors import InputError, Problem
+from liftgate.findings import Finding
 
 Suite = Literal["quality", "safety"]
 _KNOWN = (
@@ -51,12 +52,13 @@ class Case:
 
 @dataclass(frozen=True)
 class Cases:
-    """All cases of one file, in the file's order."""
+    """All cases of one file, in the file's order. Without data behind the file: no cases, and a finding."""
 
     path: str
     cases: tuple[Case, ...]
     suite: Suite = "quality"
     by_id: Mapping[str, Case] = field(default_factory=dict)
+    findings: tuple[Finding, ...] = ()
 
     def __iter__(self) -> Iterator[Case]:
         return iter(self.cases)

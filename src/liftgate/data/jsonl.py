@@ -14,11 +14,15 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
+from liftgate.data import lfs
+
 MAX_LINE_BYTES = 8 * 1024 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 _GZIP_MARK = b"\x1f\x8b"
-_LFS_MARK = b"version https://git-lfs.github.com/spec/"
+LFS_POINTER = (
+    "a Git LFS pointer stands here instead of the data; run `git lfs pull`, or commit the data itself"
+)
 _TOO_DEEP = "nested too deeply to be a training row"
 
 
@@ -87,14 +91,7 @@ def not_text(data: bytes) -> str | None:
         return "the file is UTF-16; save it as UTF-8"
     if data.startswith(_GZIP_MARK):
         return "the file is compressed; unpack it first"
-    if is_lfs_pointer(data):
-        return "a Git LFS pointer stands here instead of the data; run `git lfs pull`"
-    return None
-
-
-def is_lfs_pointer(data: bytes) -> bool:
-    """True when the bytes are what Git LFS leaves in place of a file that was not fetched."""
-    return data.startswith(_LFS_MARK)
+    return LFS_POINTER if lfs.is_pointer(data) else None
 
 
 class _LineError(Exception):

@@ -9,6 +9,7 @@ from typing import Any
 
 from liftgate import config
 from liftgate.data.golden import Case, Cases, read_cases
+from liftgate.data.storage import read_data
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.judges import Judge
@@ -91,8 +92,8 @@ def read_suite(path: Path) -> SuiteFolder:
         metrics=_dated(with_schemas(suite.metrics, schemas), behind),
         safety_metrics=_dated(with_schemas(suite.safety_metrics, schemas), behind),
     )
-    golden = read_bytes(path.parent / suite.golden, "golden set")
-    safety = None if suite.safety is None else read_bytes(path.parent / suite.safety, "safety suite")
+    golden = read_data(path.parent / suite.golden, "golden set")
+    safety = None if suite.safety is None else read_data(path.parent / suite.safety, "safety suite")
     names = sorted({arm.prompt for arm in suite.arms.values() if arm.prompt is not None})
     retrievers = [arm.retriever for arm in suite.arms.values() if arm.retriever is not None]
     searched = {retriever.documents for retriever in retrievers if retriever.documents is not None}
@@ -128,7 +129,7 @@ def suite_of_cases(path: Path, scorers: list[str]) -> SuiteFolder:
             raise InputError(f"--scorer {name}: {error}") from None
     if twice := sorted({item.name for item in metrics if metrics.count(item) > 1}):
         raise InputError(f"--scorer {twice[0]} is given twice")
-    raw = read_bytes(path, "case file")
+    raw = read_data(path, "case file")
     suite = Suite(path=str(path), alias=None, golden=str(path), metrics=tuple(metrics))
     return SuiteFolder(suite, golden=read_cases(raw, str(path), "quality"), golden_sha256=sha256_bytes(raw))
 

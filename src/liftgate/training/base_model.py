@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from liftgate.errors import InputError, MissingExtra, ProviderError
-from liftgate.files import digest, read_json, sha256_bytes, sha256_file, write_json
+from liftgate.files import cache_folder, digest, read_json, sha256_bytes, sha256_file, write_json
 
 EMBEDDED: Final = "embedded"
 EMBEDDED_NAME: Final = "SmolLM2-135M-Instruct"
@@ -71,13 +71,6 @@ class Base:
                 f"base model {self.name}: {', '.join(changed)} in {self.folder} changed since it was pinned",
                 hint=f"remove {self.folder} and run the command again; it is rebuilt from its source",
             )
-
-
-def cache_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """Where unpacked models are kept: `$LIFTGATE_CACHE`, else `$XDG_CACHE_HOME/liftgate`, else `~/.cache/liftgate`."""
-    if own := environment.get("LIFTGATE_CACHE"):
-        return Path(own)
-    return Path(environment.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "liftgate"
 
 
 def polite_threads() -> None:

@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 def read_dataset(path: Path) -> Dataset:
     """Read a file whose every line must be usable. Raises `InputError` naming the lines that are not."""
     from liftgate.data.dataset import read_rows
-    from liftgate.files import read_bytes
+    from liftgate.data.storage import read_data
     from liftgate.findings import Severity
 
-    dataset = read_rows(read_bytes(path, "dataset"), str(path))
+    dataset = read_rows(read_data(path, "dataset"), str(path))
     broken = [finding for finding in dataset.findings if finding.severity is Severity.ERROR]
     if broken:
         problems = [Problem(finding.place, finding.message) for finding in broken]

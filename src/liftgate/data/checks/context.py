@@ -14,6 +14,7 @@ from liftgate.data.dataset import Dataset, Message, Row, text_of
 from liftgate.data.golden import Case, Cases
 from liftgate.data.near import near_pairs
 from liftgate.data.release import Releases
+from liftgate.data.rendered import Rendering
 from liftgate.data.shape import shape_problems
 from liftgate.data.targets import Target
 from liftgate.data.taught import Taught, taught_elsewhere
@@ -39,6 +40,7 @@ class Context:
     asking: tuple[Asking, ...] = ()
     task: str | None = None
     answer_schema: Mapping[str, Any] | None = None
+    rendering: Rendering | None = None
     thresholds: DataPolicy = field(default_factory=DataPolicy)
     encoding: str = DEFAULT_ENCODING
     target: Target | None = None
@@ -171,7 +173,9 @@ class Context:
 
     @property
     def is_validation(self) -> bool:
-        """True for the validation half of a release, known by its name."""
+        """True for the validation half of a release: by the card, else by its name."""
+        if self.releases and self.releases.current:
+            return self.releases.is_validation
         return ".validation." in self.path
 
     @property

@@ -67,7 +67,7 @@ def empty_dataset(context: Context) -> Iterator[Finding]:
     Why: nothing to train on is an accident, never a pass.
     Fix: check the path and the step that wrote the file.
     """
-    if not context.dataset.line_count:
+    if not context.dataset.line_count and not context.dataset.absent:
         yield context.finding("empty-dataset", "the file holds no rows")
 
 

@@ -1,0 +1,92 @@
+"""card.yaml: the names and numbers that releases hang on."""
+
+from __future__ import annotations
+
+import pytest
+
+from liftgate.data.card import Card, read_card
+from liftgate.errors import InputError
+
+HEAD = "version: 1\nalias: shop\ntask: classification\ndescription: tickets\nowner: us\nlicence: CC0-1.0\nreleases:\n"
+SHA = "a" * 64
+
+
+def card(file: str, *, version: str = "1.0.0", sha256: str = SHA, more: str = "") -> Card:
+    return read_card(
+        f"{HEAD}  - version: {version}\n    train:\n      file: {file}\n      sha256: {sha256}\n{more}",
+        "card.yaml",
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "sentence"),
+    [
+        ("../../etc/passwd", "a released file lies beside the card; write its name without folders"),
+        ("/etc/passwd", "a released file lies beside the card; write its name without folders"),
+        ("..", "a released file lies beside the card; write its name without folders"),
+        ("a\\b", "a released file lies beside the card; write its name without folders"),
+        ('"rows\\nx.jsonl"', "the file's name holds a line end or a control character"),
+        ('"rows\\e[2J.jsonl"', "the file's name holds a line end or a control character"),
+        ("x" * 1025, "the file's name is longer than 1024 characters"),
+        ("https://host/rows.jsonl", "only s3:// addresses are read; put the file beside the card"),
+        (
+            "s3://KEYID:kestrel@bucket/rows.jsonl",
+            "the s3 address holds credentials; take them out (and revoke them), boto3 finds its own",
+        ),
+        (
+            "s3://bucket/rows.jsonl?X-Amz-Signature=kestrel",
+            "the s3 address has a query; write s3://bucket/key, and version_id beside it",
+        ),
+        ("s3://bucket", "the s3 address has no plain key; write s3://bucket/folder/file.jsonl"),
+        ("s3://bucket/a//b", "the s3 address has no plain key; write s3://bucket/folder/file.jsonl"),
+        ("s3://bucket/../b", "the s3 address has no plain key; write s3://bucket/folder/file.jsonl"),
+        ("s3://Bucket/b", "the s3 address names no bucket; write s3://bucket/key"),
+    ],
+)
+def test_a_file_name_that_leads_elsewhere_is_refused_with_its_place_and_not_repeated(
+    file: str, sentence: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        card(file)
+    assert (
+        str(refused.value) == f"card.yaml has 1 problem\n  card.yaml:10 $.releases[0].train.file: {sentence}"
+    )
+    assert "kestrel" not in str(refused.value)
+
+
+def test_a_version_id_belongs_to_s3_only() -> None:
+    assert card("s3://bucket/a/b.jsonl", more="      version_id: x1\n").releases[0].train.version_id == "x1"
+    with pytest.raises(InputError, match="version_id belongs to an s3:// address only"):
+        card("rows.jsonl", more="      version_id: x1\n")
+
+
+@pytest.mark.parametrize(
+    "version", ["1.0", "01.0.0", "1.0.0-rc1", '"1.0.0\\n"', "٣.0.0", f"{'9' * 5000}.0.0", "v1.0.0"]
+)
+def test_a_version_is_three_plain_numbers(version: str) -> None:
+    with pytest.raises(InputError, match=r"card.yaml:8 \$.releases\[0\].version"):
+        card("rows.jsonl", version=version)
+
+
+@pytest.mark.parametrize("sha256", [SHA.upper(), SHA[:63], f'"{SHA}\\n"', f"sha256:{SHA}"])
+def test_a_sha256_is_64_lower_case_digits(sha256: str) -> None:
+    with pytest.raises(InputError, match=r"card.yaml:11 .*64 lower-case hex digits"):
+        card("rows.jsonl", sha256=sha256)
+
+
+def test_every_problem_is_told_at_once() -> None:
+    entry = "  - version: 1.0.0\n    train: {file: ../a, sha256: " + SHA + "}\n"
+    with pytest.raises(InputError) as refused:
+        read_card(HEAD + entry * 2, "card.yaml")
+    assert [problem.place for problem in refused.value.problems] == [
+        "card.yaml:9 $.releases[0].train.file",
+        "card.yaml:10 $.releases[1]",
+        "card.yaml:11 $.releases[1].train.file",
+    ]
+
+
+def test_versions_are_sorted_by_number_not_by_letter() -> None:
+    versions = ["1.9.0", "1.10.0", "1.2.0"]
+    text = "".join(f"  - {{version: {v}, train: {{file: {v}.jsonl, sha256: {SHA}}}}}\n" for v in versions)
+    ordered = sorted(read_card(HEAD + text, "card.yaml").releases, key=lambda release: release.order)
+    assert [release.version for release in ordered] == ["1.2.0", "1.9.0", "1.10.0"]
