@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, Protocol
 
@@ -95,10 +95,15 @@ def make_plan(
     """
     known, arms = set(known_aliases), set(arms_only)
     paths = tuple(_classify(change, arms) for change in changed)
+    landing = _landing(paths, known, transitions)
+    # The first prompts of a suite land with it: there is nothing yet that they could flatter.
+    paths = tuple(
+        replace(p, role="ruler") if p.alias in landing and p.role == "subject" else p for p in paths
+    )
     gated = [p for p in paths if p.role in {"subject", "ruler"}]
     kinds: dict[str, set[Kind]] = {}
     for path in gated:
-        if path.path == "models.yaml":
+        if path.path == "models.yaml" or path.alias in landing:
             continue
         for alias in [path.alias] if path.alias else sorted(known):
             kinds.setdefault(alias, set()).add(path.kind)
@@ -143,6 +148,15 @@ def _classify(change: Changed, arms_only: set[str]) -> Classified:
             return is_("ruler", "evals", alias)
         case _:
             return is_("other", "none")
+
+
+def _landing(
+    paths: Iterable[Classified], known: set[str], transitions: Mapping[str, str]
+) -> frozenset[str | None]:
+    """New aliases of which only evals/<alias>/ arrives: what a new alias lands first, with nothing to run yet."""
+    arriving = {p.alias for p in paths if p.alias and p.kind == "evals"}
+    with_more = {p.alias for p in paths if p.kind == "data"}
+    return frozenset(arriving - with_more - known - transitions.keys())
 
 
 def _split(gated: Iterable[Classified]) -> Iterable[Finding]:

@@ -165,7 +165,7 @@ def test_a_change_of_nothing_that_is_gated_says_so(root: Path, capsys: pytest.Ca
     commit(root)
     assert main(["validate", "--root", str(root), "--base", "main"]) == 0
     assert capsys.readouterr().err == (
-        "nothing to validate: no dataset, suite, policy or registry entry of an alias changed\n"
+        "nothing to validate: no dataset changed, nor anything that one is held against\n"
     )
     code, change = validate(root, capsys)
     assert (code, change["files"], change["outcome"]) == (0, [], "pass")
@@ -203,6 +203,15 @@ def test_a_new_alias_without_a_ruler_is_blocked_with_the_way_and_its_rows_are_st
     assert code == 10
     rules = {rule for rule, *_ in said(change)}
     assert {"unknown-alias", "pii"} <= rules
+
+
+def test_the_way_that_a_new_alias_is_told_to_go_is_open(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(root / "evals" / "toy", root / "evals" / "fresh")
+    commit(root)
+    code, change = validate(root, capsys)
+    assert (code, said(change), change["files"]) == (0, [], [])
 
 
 def test_a_dataset_without_a_card_is_blocked_and_its_changed_rows_are_still_checked(

@@ -248,19 +248,9 @@ def test_nothing_is_left_to_do_after_a_plain_pass() -> None:
     assert next_steps(examples.nothing_to_gate()) == []
 
 
-def test_each_file_with_errors_is_checked_with_its_own_command() -> None:
-    report = examples.bad_data()
-    report["findings"] += [
-        examples.finding(
-            "pii", "error", "an e-mail address", "datasets/support-intent/v1.1.0.validation.jsonl", 3
-        )
-    ]
-    commands = [step.command for step in next_steps(report)]
-    assert commands == [
-        f"liftgate validate datasets/support-intent/v1.1.0.{part}.jsonl "
-        "--golden evals/support-intent/golden.jsonl --policy evals/policy.yaml"
-        for part in ("train", "validation")
-    ]
+def test_rows_with_errors_are_checked_as_the_gate_checks_them() -> None:
+    commands = [step.command for step in next_steps(examples.bad_data())]
+    assert commands == ["liftgate validate --alias support-intent"]
 
 
 def test_answers_are_left_out_when_the_report_holds_only_ids() -> None:

@@ -63,6 +63,17 @@ def test_a_dataset_without_a_suite_in_the_base_lands_its_ruler_first() -> None:
     assert [f.rule for f in plan.findings] == ["unknown-alias"]  # type: ignore[attr-defined]
 
 
+def test_the_ruler_of_a_new_alias_lands_with_its_prompts_and_runs_nothing() -> None:
+    plan = plan_of("evals/new/suite.yaml", "evals/new/golden.jsonl", "evals/new/prompts/v1.yaml")
+    assert (plan.findings, plan.aliases) == ((), {})  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("other", ["datasets/new/card.yaml", "datasets/toy/card.yaml"])
+def test_the_ruler_of_a_new_alias_lands_alone(other: str) -> None:
+    plan = plan_of("evals/new/suite.yaml", other)
+    assert "split-this-pr" in [f.rule for f in plan.findings]  # type: ignore[attr-defined]
+
+
 def test_a_symlink_where_a_file_is_read_is_refused() -> None:
     changes = [
         Change("datasets/toy/v1.0.0.train.jsonl", "modified", "symlink"),

@@ -46,7 +46,7 @@ def headline(change: Data) -> str:
     """The outcome in one sentence."""
     counts, files = change["counts"], numbers.plural(len(change["files"]), "file")
     if not change["files"] and not all_findings(change):
-        return "nothing to validate: no dataset, suite, policy or registry entry of an alias changed"
+        return "nothing to validate: no dataset changed, nor anything that one is held against"
     said = [numbers.plural(counts[f"{level}s"], level) for level in _LEVELS if counts[f"{level}s"]]
     if counts["waived"]:
         said[-1] += f" ({numbers.count(counts['waived'])} waived)"
