@@ -35,6 +35,7 @@ check: install
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/write_files_doc.py --check
+	@$(BIN)/python tools/write_rules_doc.py --check
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline -q .github/workflows
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -45,6 +46,7 @@ acceptance: install
 
 docs: install
 	@$(BIN)/python tools/write_files_doc.py
+	@$(BIN)/python tools/write_rules_doc.py
 
 benchmarks: install
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
