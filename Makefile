@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL := $(VENV)/share/liftgate
+LLMOCK := $(VENV)/share/llmock
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
@@ -41,7 +42,12 @@ check: install
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@echo "check: clean"
 
-acceptance: install
+$(LLMOCK): requirements/llmock.txt $(STAMP)
+	@$(BIN)/python -m venv $(LLMOCK)
+	@$(LLMOCK)/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/llmock.txt
+	@touch $(LLMOCK)
+
+acceptance: install $(LLMOCK)
 	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
 
 docs: install
@@ -64,6 +70,7 @@ lock:
 	$(LOCK) requirements/core.in requirements/aws.in -c requirements/core.txt -o requirements/aws.txt
 	$(LOCK) requirements/core.in requirements/local.in requirements/aws.in requirements/dev.in \
 		-c requirements/local.txt -c requirements/aws.txt -o requirements/lock.txt
+	$(LOCK) requirements/llmock.in -o requirements/llmock.txt
 
 clean:
 	rm -rf $(VENV) .liftgate .mypy_cache .ruff_cache .pytest_cache .hypothesis
