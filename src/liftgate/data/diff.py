@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Final
+
+import orjson
 
 from liftgate.data.dataset import Dataset, text_of
 from liftgate.data.mix import Entry, Lengths, Mix, class_reader, lengths, mix, ranked
@@ -146,7 +148,7 @@ class DataDiff:
 
     def to_dict(self) -> dict[str, Any]:
         """The form of data-diff.json."""
-        return {"schema_version": 1, **asdict(self)}
+        return {"schema_version": 1, **orjson.loads(orjson.dumps(self))}
 
 
 def diff(before: Side | None, after: Side, *, encoding: str = DEFAULT_ENCODING) -> DataDiff:

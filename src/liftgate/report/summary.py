@@ -28,10 +28,16 @@ def render_summary(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], align: str) -> str:
+def aligned(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    align: str,
+    name_limit: int = NAME_LIMIT,
+    cell_limit: int = CELL_LIMIT,
+) -> str:
     """Columns two spaces apart, `r` for those flushed right, with a rule under the head."""
     table = [
-        [clean(cell, NAME_LIMIT if i == 0 else CELL_LIMIT) for i, cell in enumerate(row)]
+        [clean(cell, name_limit if i == 0 else cell_limit) for i, cell in enumerate(row)]
         for row in (head, *rows)
     ]
     widths = [max(map(width, column)) for column in zip(*table, strict=True)]
