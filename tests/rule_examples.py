@@ -8,6 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from liftgate.commands.validate import validate_files
+from liftgate.data.checks import RULES
+from liftgate.data.checks.context import Context
+from liftgate.data.dataset import read_rows
+from liftgate.data.rendered import RenderedRow, Rendering
 from toy_project import git
 
 EXAMPLES = Path(__file__).parent / "examples"
@@ -43,6 +47,8 @@ def changed(folder: Path, work: Path) -> Path:
 
 def findings_in(folder: Path, rule: str, work: Path) -> list[dict[str, Any]]:
     """What a rule finds in an example; `work` is a folder for files that are made on the way."""
+    if (folder / "rendering.json").exists():
+        return _rendered(folder, rule)
     if (folder / "before").exists():
         folder, base = changed(folder, work), {"base": "HEAD"}
     else:
@@ -52,6 +58,14 @@ def findings_in(folder: Path, rule: str, work: Path) -> list[dict[str, Any]]:
         file = work / file.name
         file.write_bytes((folder / file.name).read_bytes() * times)
     return [finding for finding in validate_files(file, **options)["findings"] if finding["rule"] == rule]
+
+
+def _rendered(folder: Path, rule: str) -> list[dict[str, Any]]:
+    """For rules that judge what a base model's tokenizer made of the rows: rendering.json says what that was."""
+    file = dataset_of(folder)
+    seen = [RenderedRow(**row) for row in json.loads((folder / "rendering.json").read_text())]
+    context = Context(read_rows(file.read_bytes(), str(file)), rendering=Rendering(512, seen))
+    return [finding.to_dict() for finding in RULES[rule](context)]
 
 
 def flagged_lines(folder: Path) -> list[int]:
