@@ -100,8 +100,6 @@ billing   0 (0.0%)  3 (60.0%)  +60.0 points
 refund   2 (50.0%)   0 (0.0%)  −50.0 points
 order    2 (50.0%)  2 (40.0%)  −10.0 points
 
-1 locale whose share moved by less than a point
-
 source               before       after       share
 ---------------  ----------  ----------  ----------
 human, reviewed  4 (100.0%)  5 (100.0%)  0.0 points
