@@ -20,6 +20,7 @@ COMMANDS: Final[dict[str, str]] = {
     "noise": "ask one model the same again: its own flip rate, and the lift it can fake",
     "record": "keep a dying model's answers as a reference before it is shut down",
     "store": "export, import and verify the answers that are kept",
+    "calibrate": "measure how far a judge agrees with people, so that its metric may gate",
     "compare": "judge two runs: pass, block, or insufficient evidence",
     "gate": "fold findings and comparisons into one verdict and write the report",
     "run": "all steps that the plan asks for",

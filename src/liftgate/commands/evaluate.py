@@ -306,11 +306,24 @@ def _report(evaluated: EvalRun, arguments: argparse.Namespace, seconds: float) -
         raise ProviderError(f"no case has an answer that counts: {said}", hint=hint)
     if kinds:
         lines.append(f"warning: unscored, not zero: {said}; see `error` in {arguments.out / 'results.jsonl'}")
+    lines += _left_unscored(evaluated)
     if usage["truncated"] and evaluated.meta["truncated"] == "score":
         lines.append(
             f"note: {usage['truncated']} answers were cut at the token limit and scored as they stand"
         )
     sys.stderr.write("\n".join(lines) + "\n")
+
+
+def _left_unscored(evaluated: EvalRun) -> list[str]:
+    from liftgate.evaluation.aggregates import aggregates
+
+    lines = []
+    for name, found in aggregates(evaluated.rows, evaluated.meta["scorers"]).items():
+        if reasons := found.get("unscored"):
+            total = sum(reasons.values())
+            said = ", ".join(f"{count} × {reason}" for reason, count in reasons.items())
+            lines.append(f"warning: {name} left {total} answer{'s' if total != 1 else ''} unscored: {said}")
+    return lines
 
 
 def _mean(scores: list[float | None]) -> tuple[float | None, int]:

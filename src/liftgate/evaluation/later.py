@@ -16,6 +16,7 @@ from liftgate.data.golden import Case
 from liftgate.digests import digest
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation import judges, own_scorers
+from liftgate.evaluation.calibration import question_of
 from liftgate.evaluation.endpoints import Endpoint
 from liftgate.evaluation.judges import Judge, Reading, Shown
 from liftgate.evaluation.likelihood import Expected, likelihoods, needs_local
@@ -95,11 +96,7 @@ class Later:
         passages = passages_in(own if own is not None else case.context)
         expected = case.expected
         return Shown(
-            question="\n\n".join(
-                f"{message['role']}: {message.get('content')}" if len(case.messages) > 1 else case.prompt
-                for message in case.messages
-                if message.get("role") not in {"system", "developer"}
-            ),
+            question=question_of(case),
             context=shown(passages) if passages else None,
             expected=expected if isinstance(expected, str) else orjson.dumps(expected).decode(),
         )

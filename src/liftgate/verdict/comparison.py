@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,7 @@ from liftgate.verdict.buckets import (
     judge_buckets,
 )
 from liftgate.verdict.completeness import judge_completeness, primary_metric, refuse_other_ruler
-from liftgate.verdict.judge import Calibration, judge_part, uncalibrated
+from liftgate.verdict.judge import Calibration, judge_part, judges_of, uncalibrated
 from liftgate.verdict.latency import Latency, latency_part, measure_latency, why_not_timed
 from liftgate.verdict.lift import Lift, Power, lift_part, measured_lift, power_of, regression_share_part
 from liftgate.verdict.metrics import JSON_VALID, MetricRow, json_valid_part, metric_row
@@ -100,7 +100,8 @@ def compare(
     main, clusters = scores[primary], quality.clusters
 
     lift = measured_lift(main, policy.alpha, clusters)
-    lifted = _as_far_as_judged(lift_part(lift, main, policy, clusters), primary, policy, calibration)
+    why_not_gate = uncalibrated(primary, policy, calibration, judges_of(primary, base.meta, candidate.meta))
+    lifted = _as_far_as_judged(lift_part(lift, main, policy, clusters), why_not_gate)
     buckets = judge_buckets(quality, main, policy)
     safety = judge_safety(safety_pairs, base, candidate, policy)
     latency = measure_latency(quality, policy.alpha)
@@ -109,12 +110,14 @@ def compare(
     why_not = why_not_timed(base.quality, candidate.quality)
     parts = (
         lifted,
-        regression_share_part(main, policy, clusters),
-        buckets_part(buckets, policy),
+        _as_far_as_judged(regression_share_part(main, policy, clusters), why_not_gate),
+        _as_far_as_judged(buckets_part(buckets, policy), why_not_gate),
         safety_part(safety),
         latency_part(latency, why_not, policy, lift_ok=lifted.state == "ok"),
         json_valid_part(scores.get(JSON_VALID), policy, clusters),
-        judge_part(quality, judged, policy, calibration),
+        judge_part(
+            quality, judged, policy, calibration, judges_of(policy.judge.metric, base.meta, candidate.meta)
+        ),
         complete.part,
     )
     named = {part.name: part for part in parts}
@@ -123,7 +126,7 @@ def compare(
         *safety_findings(safety),
         *finding_of(named["lift"], failed="lift-below-minimum", unclear="lift-unproven"),
         *finding_of(named["regression-share"], failed="too-many-regressions", unclear="regressions-unproven"),
-        *bucket_findings(buckets),
+        *(_softened(finding) if why_not_gate else finding for finding in bucket_findings(buckets)),
         *finding_of(named["latency"], failed="latency-regression", unclear="latency-unproven"),
         *finding_of(named["json-valid"], failed="json-valid-regression", unclear="json-valid-lower"),
         *finding_of(named["judge"], failed="judge-below-minimum", unclear="judge-unproven"),
@@ -159,12 +162,18 @@ def _quality_metrics(base: EvalRun, candidate: EvalRun, primary: str) -> list[st
     return [primary, *sorted(scored - {primary})]
 
 
-def _as_far_as_judged(part: Part, primary: str, policy: Policy, calibration: Calibration | None) -> Part:
-    # A lift by the word of a judge that nobody checked proves nothing, either way.
-    reason = uncalibrated(primary, policy, calibration)
-    if reason is None:
+def _as_far_as_judged(part: Part, why_not: str | None) -> Part:
+    # The word of a judge that nobody checked proves nothing, either way.
+    if why_not is None:
         return part
-    return Part(part.name, "unclear", f"{part.detail}; the judge is not calibrated: {reason}", part.needs)
+    return Part(part.name, "unclear", f"{part.detail}; the judge is not calibrated: {why_not}", part.needs)
+
+
+def _softened(finding: Finding) -> Finding:
+    return replace(finding, severity=min(finding.severity, Severity.WARNING, key=_LENIENCE.index))
+
+
+_LENIENCE = [Severity.NOTICE, Severity.WARNING, Severity.ERROR]
 
 
 def _counts(scores: PairedScores) -> dict[str, int]:
