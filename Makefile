@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL := $(VENV)/share/liftgate
-LLMOCK := $(VENV)/share/llmock
+SERVERS := $(VENV)/share/servers
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
@@ -42,12 +42,12 @@ check: install
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@echo "check: clean"
 
-$(LLMOCK): requirements/llmock.txt $(STAMP)
-	@$(BIN)/python -m venv $(LLMOCK)
-	@$(LLMOCK)/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/llmock.txt
-	@touch $(LLMOCK)
+$(SERVERS): requirements/servers.txt $(STAMP)
+	@$(BIN)/python -m venv $(SERVERS)
+	@$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/servers.txt
+	@touch $(SERVERS)
 
-acceptance: install $(LLMOCK)
+acceptance: install $(SERVERS)
 	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
 
 docs: install
@@ -70,7 +70,7 @@ lock:
 	$(LOCK) requirements/core.in requirements/aws.in -c requirements/core.txt -o requirements/aws.txt
 	$(LOCK) requirements/core.in requirements/local.in requirements/aws.in requirements/dev.in \
 		-c requirements/local.txt -c requirements/aws.txt -o requirements/lock.txt
-	$(LOCK) requirements/llmock.in -o requirements/llmock.txt
+	$(LOCK) requirements/servers.in -o requirements/servers.txt
 
 clean:
 	rm -rf $(VENV) .liftgate .mypy_cache .ruff_cache .pytest_cache .hypothesis

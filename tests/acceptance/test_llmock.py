@@ -17,7 +17,7 @@ import pytest
 from liftgate.cli import main
 from liftgate.evaluation.run_folder import read_run
 
-LLMOCK = Path(sys.prefix) / "share" / "llmock" / "bin" / "llmock"
+LLMOCK = Path(sys.prefix) / "share" / "servers" / "bin" / "llmock"
 pytestmark = [
     pytest.mark.acceptance,
     pytest.mark.skipif(not LLMOCK.exists(), reason="llmock is not installed"),
