@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +156,35 @@ def test_bad_data_is_blocked_before_any_training(tmp_path: Path, tiny_model: Pat
     ]
     assert report["training"] is None
     assert not (root / ".liftgate" / "store" / "adapters").exists()
+
+
+def test_what_the_models_own_template_drops_or_cannot_hold_blocks_before_any_training(
+    tmp_path: Path, tiny_model: Path
+) -> None:
+    root = make_project(tmp_path, tiny_model)
+    train = root / "datasets" / "toy" / "v1.0.0.train.jsonl"
+    rows = [json.loads(line) for line in train.read_text().splitlines()]
+    call = {"id": "c1", "type": "function", "function": {"name": "find_order", "arguments": "{}"}}
+    rows[3]["messages"][2] = {"role": "assistant", "content": "", "tool_calls": [call]}
+    rows[6]["messages"][1]["content"] = "heliotrope " * 600
+    train.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (root / "datasets" / "toy" / "card.yaml").write_text(pinned(root))
+    assert run(root, "--alias", "toy") == 10
+    report = json.loads((root / ".liftgate" / "toy" / "report.json").read_bytes())
+    rules = ("template-drops-target", "target-truncated")
+    assert [(f["rule"], f["severity"], f["line"]) for f in report["findings"] if f["rule"] in rules] == [
+        ("template-drops-target", "error", 4),
+        ("target-truncated", "error", 7),
+    ]
+    assert report["training"] is None
+
+
+def pinned(root: Path) -> str:
+    """The card with the hash of the rows as they are now."""
+    folder = root / "datasets" / "toy"
+    before = json.dumps(hashlib.sha256((folder / "v1.0.0.train.jsonl").read_bytes()).hexdigest())
+    card = (folder / "card.yaml").read_text()
+    return re.sub(r"(v1\.0\.0\.train\.jsonl, sha256: )\w+", rf"\g<1>{before}", card)
 
 
 def test_a_priced_training_waits_for_an_approval(tmp_path: Path, tiny_model: Path) -> None:

@@ -118,3 +118,43 @@ def test_batches_hold_rows_of_similar_length_and_epochs_differ() -> None:
     waste = sum(max(b) * len(b) - sum(b) for b in batches) / sum(max(b) * len(b) for b in batches)
     assert waste < 0.1
     assert order != length_grouped_order(lengths, 8, 0, 1)
+
+
+def dropped(messages: list[dict[str, Any]], write: Any = written) -> int:
+    one = Renderer(
+        write,
+        lambda text: [ord(c) for c in text],
+        [END],
+        {"chat_template_sha256": "x"},
+        lambda ids: "".join(map(chr, ids)),
+    )
+    return one.dropped(messages, one.row(messages))
+
+
+def test_every_trained_answer_stands_in_the_tokens_of_the_loss() -> None:
+    assert dropped(CONVERSATION) == 0
+    assert dropped([*CONVERSATION[:2], {"role": "assistant", "content": " two\n words "}]) == 0
+
+
+def test_what_a_template_leaves_out_is_counted() -> None:
+    def stripping(messages: Any, tools: Any, open_turn: bool) -> str:
+        return written(
+            [{**m, "content": m["content"].replace("why", "")} for m in messages], tools, open_turn
+        )
+
+    reasoned = {"role": "assistant", "content": "why a1"}
+    assert dropped([*CONVERSATION[:2], reasoned, *CONVERSATION[3:]], stripping) == 1
+    assert dropped([*CONVERSATION[:2], {**reasoned, "weight": 0}, *CONVERSATION[3:]], stripping) == 0
+    call = {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "find_order"}}]}
+    assert dropped([*CONVERSATION[:2], call]) == 1
+
+
+def test_a_template_that_refuses_a_conversation_says_so_without_its_text(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tmp_path / name).write_bytes((tiny_model / name).read_bytes())
+    (tmp_path / "chat_template.jinja").write_text("{{ raise_exception('never ' + messages[0]['content']) }}")
+    with pytest.raises(UnrenderableRow) as refused:
+        load_renderer(tmp_path, "x").row([{"role": "user", "content": "heron"}, CONVERSATION[2]])
+    assert str(refused.value) == "the chat template refuses this conversation"

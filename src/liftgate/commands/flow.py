@@ -15,7 +15,7 @@ from typing import Any
 from liftgate.commands.arms import Answering
 from liftgate.commands.change_check import check_alias
 from liftgate.commands.data_diff import release_diff
-from liftgate.commands.estimate import base_name, estimate_training, tokenized
+from liftgate.commands.estimate import Tokenized, UntrainableRows, base_name, estimate_training, tokenized
 from liftgate.commands.train import train_adapter
 from liftgate.data.waivers import Waived
 from liftgate.errors import LiftgateError
@@ -88,10 +88,10 @@ class Flow:
             return
         base = resolve_base(base_name(subject), say=self.say)
         self._check_variant(subject, registered, base)
-        rows = tokenized(subject, base)
-        if not self._estimate(subject, base, rows[0]) or blocks(self.findings):
+        rows = self._tokenized(subject, base, policy)
+        if rows is None or not self._estimate(subject, base, rows.train) or blocks(self.findings):
             return
-        adapter = self._train(subject, base, rows)
+        adapter = self._train(subject, base, rows[:2])
         runs = self._evaluate(suite, registered, adapter, policy)
         self._compare(runs, policy)
 
@@ -131,6 +131,19 @@ class Flow:
             return
         write_json(target, self.data_diff)
         self.say(f"  {data_diff_sentence(self.data_diff)}")
+
+    def _tokenized(self, subject: Subject, base: Base, policy: Policy) -> Tokenized | None:
+        """The rows as the model reads them, or None when some cannot be trained on."""
+        try:
+            rows = tokenized(subject, base, policy.rules)
+        except UntrainableRows as error:
+            # The base's own tokens take the place of what validation had to guess.
+            guessed = [finding for finding in self.findings if finding.rule != "target-truncated"]
+            self.findings = [*guessed, *error.findings]
+            self.say(f"  {error}")
+            return None
+        self.findings = [f for f in self.findings if f.rule != "target-truncated"] + rows.findings
+        return rows
 
     def _check_variant(self, subject: Subject, registered: Alias, base: Base) -> None:
         manifest = subject.manifest(base.revision)

@@ -84,7 +84,7 @@ def train_adapter(
     from liftgate.training.rendering import load_renderer
     from liftgate.training.trainers.local import Job, train
 
-    train_rows, validation_rows = rows or tokenized(subject, base)
+    train_rows, validation_rows = rows or tokenized(subject, base)[:2]
     return train(
         Job(
             manifest=subject.manifest(base.revision),

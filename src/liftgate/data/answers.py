@@ -43,9 +43,12 @@ def json_of(text: str) -> dict[str, Any] | list[Any] | None:
 
 
 def tool_names(message: Message) -> Iterator[str]:
-    """The tools that a message calls."""
-    for call in message.get("tool_calls") or ():
-        yield str(call["function"]["name"])
+    """The tools that a message calls, as far as it has the shape of a call."""
+    calls = message.get("tool_calls")
+    for call in calls if isinstance(calls, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        if isinstance(function, dict) and isinstance(function.get("name"), str):
+            yield function["name"]
 
 
 def _called(call: Mapping[str, Any]) -> list[Any]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from liftgate.data.answers import tool_names
+from liftgate.data.dataset import text_of
 from liftgate.errors import InputError, MissingExtra
 from liftgate.files import digest, read_bytes, sha256_bytes
 
@@ -97,6 +99,17 @@ class Renderer:
             raise UnrenderableRow("no token is left to train on")
         return row
 
+    def dropped(self, messages: Messages, row: TokenizedRow) -> int:
+        """How many trained messages have words, or call tools, that the tokens of the loss do not spell."""
+        target = _squeezed(self.decode([label for label in row.labels if label != IGNORE]))
+        count = 0
+        for message in messages:
+            if message.get("role") == "assistant" and message.get("weight", 1) != 0:
+                said = [text_of(message), *tool_names(message)]
+                # Through the tokenizer and back: what it folds away is no fault of the template.
+                count += any(_squeezed(self.decode(self.encode(text))) not in target for text in said if text)
+        return count
+
     def _segments(self, messages: Messages, tools: Any, *, complete: bool = False) -> list[tuple[str, bool]]:
         """The rendered text cut at the borders of assistant turns: (text, loss falls here)."""
         segments: list[tuple[str, bool]] = []
@@ -121,9 +134,15 @@ class Renderer:
         return whole[len(written) :]
 
 
+def _squeezed(text: str) -> str:
+    """Without white space, which templates trim as they like."""
+    return "".join(text.split())
+
+
 def load_renderer(folder: Path, tokenizer_sha256: str) -> Renderer:
     """The renderer of a base model's folder. Raises `InputError` when it has no chat template."""
     try:
+        from jinja2 import TemplateError
         from tokenizers import Tokenizer
         from transformers.utils.chat_template_utils import render_jinja_template
     except ImportError as error:
@@ -141,13 +160,17 @@ def load_renderer(folder: Path, tokenizer_sha256: str) -> Renderer:
     }
 
     def write(messages: Messages, tools: Any, open_turn: bool) -> str:
-        texts, _ = render_jinja_template(
-            [[{k: v for k, v in m.items() if k != "weight"} for m in messages]],
-            tools=tools,
-            chat_template=template,
-            add_generation_prompt=open_turn,
-            **specials,
-        )
+        try:
+            texts, _ = render_jinja_template(
+                [[{k: v for k, v in m.items() if k != "weight"} for m in messages]],
+                tools=tools,
+                chat_template=template,
+                add_generation_prompt=open_turn,
+                **specials,
+            )
+        except (TemplateError, TypeError, KeyError) as error:
+            # The template's own words may quote the conversation.
+            raise UnrenderableRow("the chat template refuses this conversation") from error
         return str(texts[0])
 
     def encode(text: str) -> list[int]:
