@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 import json
 import os
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from liftgate.commands.change_check import check_change
 from liftgate.commands.data.reading import read_dataset
 from liftgate.commands.validate import validate_files
 from liftgate.errors import InputError
@@ -419,3 +421,23 @@ def test_halves_without_a_card_are_judged_by_their_names(tmp_path: Path) -> None
         ("error", "label 'c1' has 30 prompts in training and none in validation"),
         ("error", "label 'c2' has 30 prompts in training and none in validation"),
     ]
+
+
+def test_copies_of_a_prompt_count_once_since_they_cannot_be_parted(tmp_path: Path) -> None:
+    (tmp_path / "a.train.jsonl").write_bytes(rows(90) + rows(1, start=91).replace(b'"c1"', b'"rare"') * 20)
+    (tmp_path / "a.validation.jsonl").write_bytes(rows(18, start=120))
+    report = validate_files(tmp_path / "a.train.jsonl")
+    assert [f for f in report["findings"] if f["rule"] == "split-not-stratified"] == []
+
+
+def test_a_change_that_edits_a_release_is_told_once_for_both_of_its_halves(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "project", tmp_path / "model")
+    git(root, "init", "-q")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "release")
+    file = root / "datasets" / "toy" / "v1.0.0.train.jsonl"
+    file.write_bytes(b"".join(file.read_bytes().splitlines(keepends=True)[1:]))
+    git(root, "commit", "-q", "-a", "-m", "edit")
+    checked = check_change(root, base="HEAD~1", today=datetime.date(2026, 11, 25))
+    told = [f for f in checked.aliases[0].everything if f.rule in RULES]
+    assert [(f.rule, f.path) for f in told] == [("released-file-edited", "datasets/toy/v1.0.0.train.jsonl")]

@@ -50,7 +50,7 @@ def test_a_random_split_of_balanced_classes_is_flagged_less_than_once_in_a_hundr
     classes: int, each: int
 ) -> None:
     chance = random.Random(f"{classes}/{each}")  # noqa: S311
-    members = [(f"c{number % classes}", number) for number in range(classes * each)]
+    members = [f"c{number % classes}" for number in range(classes * each)]
     times, flagged = 300, 0
     for _ in range(times):
         chance.shuffle(members)
@@ -76,8 +76,9 @@ def test_a_class_with_enough_prompts_must_stand_on_both_sides() -> None:
     assert [one.name for one in missing(found)] == ["lost", "late"]
 
 
-def test_copies_of_a_prompt_count_once_since_they_cannot_be_parted() -> None:
-    assert strata([("a", 1)] * 20 + [("b", 2)], [("b", 3)]) == [Stratum("a", 1, 0), Stratum("b", 1, 1)]
+def test_classes_are_counted_on_both_sides_the_nameless_last() -> None:
+    counted = [Stratum("a", 2, 0), Stratum("b", 1, 1), Stratum(None, 1, 1)]
+    assert strata(["a", None, "b", "a"], [None, "b"]) == counted
 
 
 @pytest.mark.parametrize("found", [[], [Stratum("a", 9, 0)], [Stratum("a", 0, 9)], [Stratum("a", 900, 100)]])

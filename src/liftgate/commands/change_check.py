@@ -173,9 +173,17 @@ def check_alias(
     return AliasCheck(
         alias,
         newest.version if newest else None,
-        tuple(place.check(file) for file in files),
+        tuple(place.check(file) for file in _told_once(files)),
         tuple(map(place.finding, found)),
     )
+
+
+def _told_once(files: Sequence[FileCheck]) -> Iterator[FileCheck]:
+    """What concerns the card or the split is found from each file, and told with the first."""
+    told: set[Finding] = set()
+    for file in files:
+        yield replace(file, findings=tuple(f for f in file.findings if f not in told))
+        told.update(file.findings)
 
 
 def _without_folder(root: Path, alias: str, ruler: Ruler, plan: Plan) -> AliasCheck:

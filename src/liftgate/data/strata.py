@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 ALPHA: Final = 0.001
 ENOUGH: Final = 8
 _LEAST_EXPECTED: Final = 5.0
-
-Member = tuple[str | None, Hashable]
 
 
 @dataclass(frozen=True)
@@ -34,13 +32,9 @@ class Stratum:
         return self.train + self.validation
 
 
-def strata(train: Iterable[Member], validation: Iterable[Member]) -> list[Stratum]:
-    """Distinct (class, prompt) pairs of both halves, counted by class.
-
-    Copies of a prompt count once: they must stay on one side, so a class made of copies cannot be split.
-    """
-    left = Counter(name for name, _ in set(train))
-    right = Counter(name for name, _ in set(validation))
+def strata(train: Iterable[str | None], validation: Iterable[str | None]) -> list[Stratum]:
+    """The classes of both halves' prompts, counted. Give each prompt once: its copies cannot be parted anyway."""
+    left, right = Counter(train), Counter(validation)
     names = sorted(left.keys() | right.keys(), key=lambda name: (name is None, name or ""))
     return [Stratum(name, left[name], right[name]) for name in names]
 

@@ -12,7 +12,7 @@ from liftgate.data.dataset import Dataset, Row
 from liftgate.data.golden import Cases
 from liftgate.data.release import FIRST_VERSIONS, Before, Releases, Standing, nexts, path_of
 from liftgate.data.strata import Stratum, differs, missing, strata, uneven
-from liftgate.data.text import normal_print, shown
+from liftgate.data.text import shown
 from liftgate.findings import Finding, Severity
 from liftgate.policy import exact
 
@@ -154,10 +154,10 @@ def split_not_stratified(context: Context) -> Iterator[Finding]:
     halves = _halves(context)
     if halves is None:
         return
-    prints = [_prints(context, half) for half in halves]
-    columns = (("label", _classes(context, halves)), ("locale", [_locales(half.rows) for half in halves]))
-    for what, names in columns:
-        found = strata(*(zip(names[side], prints[side], strict=True) for side in (0, 1)))
+    rows = [_asked_once(context, half) for half in halves]
+    locales: list[list[str | None]] = [[row.locale for row in half] for half in rows]
+    for what, names in (("label", _classes(context, rows)), ("locale", locales)):
+        found = strata(*names)
         if all(one.name is None for one in found):
             continue
         lost = missing(found)
@@ -229,27 +229,22 @@ def _halves(context: Context) -> tuple[Dataset, Dataset] | None:
     return (other, context.dataset) if context.is_validation else (context.dataset, other)
 
 
-def _classes(context: Context, halves: tuple[Dataset, Dataset]) -> list[list[str | None]]:
+def _asked_once(context: Context, half: Dataset) -> list[Row]:
+    """The first row of each prompt: copies must stay on one side, so a class made of copies cannot be split."""
+    if half is context.dataset:
+        return [context.rows[index] for index in context.first_asked.values()]
+    return list(context.sibling_asked.values())
+
+
+def _classes(context: Context, halves: Sequence[Sequence[Row]]) -> list[list[str | None]]:
     """Labels of both halves; where no row has one, short answers that repeat."""
-    labels: list[list[str | None]] = [[row.label for row in half.rows] for half in halves]
-    if context.task in {"extraction", "style", "tools"} or any(filter(None, chain(*labels))):
+    labels: list[list[str | None]] = [[row.label for row in half] for half in halves]
+    if context.task in {"extraction", "style", "tools"} or any(map(any, labels)):
         return labels
-    answers: list[list[str | None]] = [[row.answer for row in half.rows] for half in halves]
+    answers: list[list[str | None]] = [[row.answer for row in half] for half in halves]
     seen = {answer for answer in chain(*answers) if answer is not None}
     few = len(seen) * 5 <= sum(map(len, answers))
     return answers if few and all(len(answer) <= 64 for answer in seen) else labels
-
-
-def _locales(rows: Sequence[Row]) -> list[str | None]:
-    return [row.locale for row in rows]
-
-
-def _prints(context: Context, half: Dataset) -> list[bytes]:
-    if half is not context.dataset:
-        return [normal_print(row.prompt) for row in half.rows]
-    lines = (row.line for row in context.rows)
-    known = dict(zip(lines, context.prompt_prints, strict=True))
-    return [known.get(row.line, b"") for row in half.rows]
 
 
 def _called(what: str, one: Stratum) -> str:
