@@ -80,7 +80,7 @@ def test_people_read_places_and_one_sum(tmp_path: Path, capsys: pytest.CaptureFi
     assert out == ""
     assert err.splitlines()[0] == f"{file}:2: error: repeats line 1 [duplicate-row]"
     assert err.splitlines()[-3:] == [
-        f"{file}: and 3 more [duplicate-row]",
+        f"{file}: error: and 3 more [duplicate-row]",
         f"{file}: 14 rows, 196 tokens (o200k_base), 13 findings: block",
         "why, and how to fix it: liftgate validate --explain duplicate-row (all rules: docs/rules.md)",
     ]

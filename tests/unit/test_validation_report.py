@@ -125,9 +125,11 @@ def many(count: int) -> dict[str, Any]:
 def test_ten_thousand_findings_are_ten_a_rule_and_a_number() -> None:
     lines = change_text(many(10_001)).splitlines()
     assert len(lines) == 25
-    assert lines[20:23] == [
-        f"{FILE}: and 9,990 more [duplicate-row]",
-        f"{FILE}: and 9,990 more [pii]",
+    assert [lines[at] for at in (0, 10, 11, 21, 22)] == [
+        f"{FILE}:1: error: repeats line 1 [duplicate-row]",
+        f"{FILE}: error: and 9,990 more [duplicate-row]",
+        f"{FILE}:1: warning: holds a phone number [pii]",
+        f"{FILE}: warning: and 9,990 more [pii]",
         f"{FILE}: 12,345 rows, 1,234,567 tokens (o200k_base): block",
     ]
     summary = render_job_summary(many(10_001))

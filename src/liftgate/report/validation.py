@@ -22,7 +22,7 @@ WAIVED_HEAD: Final = "rule|place|accepted by|until|reason"
 
 
 def file_text(file: Data, path: str) -> str:
-    """One file: at most ten findings a rule, how many more there are, and the sum."""
+    """One file: at most ten findings a rule and severity, how many more there are, and the sum."""
     total = numbers.plural(len(file["findings"]), "finding")
     lines = _findings(file["findings"], path)
     lines.append(
@@ -113,18 +113,17 @@ def waived_cells(waived: Data) -> list[Markdown]:
 
 
 def _findings(findings: Sequence[Data], path: str) -> list[str]:
-    shown: Counter[str] = Counter()
-    lines = []
+    """Rule by rule, the most severe first, so that what belongs together stands together."""
+    groups: dict[tuple[str, str], list[Data]] = {}
     for finding in findings:
-        shown[finding["rule"]] += 1
-        if shown[finding["rule"]] <= MOST_A_RULE:
+        groups.setdefault((finding["severity"], finding["rule"]), []).append(finding)
+    lines = []
+    for (severity, rule), group in groups.items():
+        for finding in group[:MOST_A_RULE]:
             place = f"{_place(finding)}: " if finding["path"] else ""
-            lines.append(f"{place}{finding['severity']}: {finding['message']} [{finding['rule']}]")
-    lines.extend(
-        f"{path}: and {numbers.count(count - MOST_A_RULE)} more [{rule}]"
-        for rule, count in shown.items()
-        if count > MOST_A_RULE
-    )
+            lines.append(f"{place}{severity}: {finding['message']} [{rule}]")
+        if len(group) > MOST_A_RULE:
+            lines.append(f"{path}: {severity}: and {numbers.count(len(group) - MOST_A_RULE)} more [{rule}]")
     return lines
 
 
