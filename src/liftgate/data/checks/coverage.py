@@ -76,9 +76,7 @@ def uncalled_tool(context: Context) -> Iterator[Finding]:
     """
     if context.is_validation:
         return
-    offered = Counter(
-        tool["function"]["name"] for row in context.with_tools for tool in row.tools if "function" in tool
-    )
+    offered = Counter(name for row in context.with_tools for tool in row.tools for name in _defined(tool))
     called = {
         name
         for row in context.with_tools
@@ -89,6 +87,12 @@ def uncalled_tool(context: Context) -> Iterator[Finding]:
     if never:
         message = f"never called by any row: {_listed(never)} ({len(never)} of {len(offered)} tools)"
         yield context.finding("uncalled-tool", message, warn=True)
+
+
+def _defined(tool: Mapping[str, Any]) -> Iterator[str]:
+    function = tool.get("function")
+    if isinstance(function, dict) and isinstance(function.get("name"), str):
+        yield function["name"]
 
 
 def _turns(row: Row) -> Iterator[Mapping[str, Any]]:
