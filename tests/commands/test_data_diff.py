@@ -262,23 +262,62 @@ def test_what_cannot_be_compared_is_one_clear_error(
     assert "Traceback" not in err
 
 
-def test_a_base_whose_release_cannot_be_had_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+def pointer_to(data: bytes) -> str:
+    return (
+        f"version https://git-lfs.github.com/spec/v1\noid sha256:{hashlib.sha256(data).hexdigest()}\n"
+        f"size {len(data)}\n"
+    )
+
+
+@pytest.mark.parametrize("stored", [True, False])
+@pytest.mark.parametrize("in_tree", ["data", "pointer", "nothing"])
+def test_a_base_in_git_lfs_is_read_where_its_data_lies(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    stored: bool,
+    in_tree: str,
 ) -> None:
     folder = repository(tmp_path)
-    pinned = folder / "card.yaml"
-    (folder / "v1.0.0.train.jsonl").write_text(POINTER)
+    file = folder / "v1.0.0.train.jsonl"
+    data = file.read_bytes()
+    file.write_text(pointer_to(data))
     git(tmp_path, "add", ".")
     git(tmp_path, "commit", "-q", "-m", "lfs")
-    assert pinned.exists()
+    oid = hashlib.sha256(data).hexdigest()
+    if stored:
+        kept = tmp_path / ".git" / "lfs" / "objects" / oid[:2] / oid[2:4] / oid
+        kept.parent.mkdir(parents=True)
+        kept.write_bytes(data)
+    if in_tree == "data":
+        file.write_bytes(data)
+    elif in_tree == "nothing":
+        file.unlink()
     release(folder, "1.1.0", after())
     write_card(folder, "1.1.0")
     monkeypatch.chdir(tmp_path)
+    code = diff("toy", "--base", "HEAD", "--json")
+    said = capsys.readouterr()
+    if stored or in_tree == "data":
+        assert code == 0
+        assert valid(json.loads(said.out))["before"]["rows"] == 4
+    else:
+        assert code == 2
+        assert "v1.0.0.train.jsonl: a Git LFS pointer stands here instead of the data" in said.err
+
+
+def test_a_base_whose_file_was_edited_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = repository(tmp_path)
+    release(folder, "1.0.0", BEFORE[:2])
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "edited")
+    monkeypatch.chdir(tmp_path)
+    assert diff("toy", "--base", "HEAD~1", "--json") == 0
+    assert valid(json.loads(capsys.readouterr().out))["changes"]["removed"]["rows"] == 2
     assert diff("toy", "--base", "HEAD") == 2
-    assert (
-        "v1.0.0.train.jsonl at HEAD is not what its card pins, or a Git LFS pointer"
-        in capsys.readouterr().err
-    )
+    assert "v1.0.0.train.jsonl at HEAD is not what its card pins" in capsys.readouterr().err
 
 
 def test_a_run_puts_the_diff_into_folder_comment_and_page(tmp_path: Path, tiny_model: Path) -> None:
@@ -310,3 +349,27 @@ def test_a_run_puts_the_diff_into_folder_comment_and_page(tmp_path: Path, tiny_m
     assert "<details><summary>Data diff</summary>\n\n1.0.0 → 1.1.0: 30 → 31 rows.\n" in comment
     assert '<h2 id="data-diff">Data diff</h2>' in page
     assert "jane.doe" not in comment + page + json.dumps(made)
+
+
+def test_a_run_without_a_diff_says_why_and_never_shows_an_old_one(tmp_path: Path, tiny_model: Path) -> None:
+    root = make_project(tmp_path, tiny_model)
+    folder, out = root / "datasets" / "toy", root / "out" / "toy"
+    train = (folder / "v1.0.0.train.jsonl").read_text()
+    (folder / "v1.0.1.train.jsonl").write_text(train + train)
+    with (folder / "card.yaml").open("a") as card:
+        pinned = sha256(folder / "v1.0.1.train.jsonl")
+        card.write(f"  - version: 1.0.1\n    train: {{file: v1.0.1.train.jsonl, sha256: {pinned}}}\n")
+    run = ["run", "--root", str(root), "--out", str(root / "out"), "--alias", "toy"]
+    assert main(run) == 10
+    assert valid(json.loads((out / "data-diff.json").read_bytes()))["changes"]["added"]["rows"] == 24
+    (folder / "v1.0.0.train.jsonl").unlink()
+    assert main(run) == 10
+    report = json.loads((out / "report.json").read_bytes())
+    assert report["data_diff"] is None
+    assert not (out / "data-diff.json").exists()
+    (found,) = [each for each in report["findings"] if each["rule"] == "no-data-diff"]
+    assert (found["severity"], found["path"]) == ("warning", "datasets/toy/card.yaml")
+    assert found["message"] == (
+        "no data diff can be made: datasets/toy/v1.0.0.train.jsonl: no such dataset file"
+    )
+    assert "Data diff" not in (out / "comment.md").read_text()

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from liftgate.commands import surroundings
+from liftgate.commands.collector import paused_collector
 from liftgate.config import did_you_mean
+from liftgate.data import lfs, storage
 from liftgate.data.card import Card, Release, ReleasedFile, read_card
 from liftgate.data.dataset import Dataset, read_rows
 from liftgate.data.diff import Side, diff
+from liftgate.data.s3 import SCHEME
 from liftgate.errors import InputError, LiftgateError, Problem
 from liftgate.files import read_bytes, sha256_bytes, sha256_file
 from liftgate.findings import Severity
@@ -24,11 +27,14 @@ _CARD = "card.yaml"
 
 def release_diff(card: Card, root: Path, base: str | None) -> dict[str, Any]:
     """The card's newest release against the base commit's newest, else the release before it; places as in `root`."""
-    before = (base_side(card, base) if base else None) or previous_side(card)
-    made = diff(
-        None if before is None else _below(before, root), _below(release_side(card, newest(card)), root)
-    )
-    return made.to_dict()
+    try:
+        with paused_collector():
+            before = (base_side(card, base) if base else None) or previous_side(card)
+            after = release_side(card, newest(card))
+            return diff(before and _below(before, root), _below(after, root)).to_dict()
+    except LiftgateError as error:
+        # The sentence goes into the report, which names no folder of this machine.
+        raise InputError(error.sentence.replace(f"{root}/", "")) from error
 
 
 def _below(side: Side, root: Path) -> Side:
@@ -69,18 +75,18 @@ def card_at(path: Path) -> Card:
 
 def newest(card: Card) -> Release:
     """The release with the highest version."""
-    return max(card.releases, key=_order)
+    return max(card.releases, key=lambda release: release.order)
 
 
 def previous_side(card: Card) -> Side | None:
     """The release before the newest, as it lies on disk; None when there is none."""
     earlier = [release for release in card.releases if release is not newest(card)]
-    return release_side(card, max(earlier, key=_order)) if earlier else None
+    return release_side(card, max(earlier, key=lambda release: release.order)) if earlier else None
 
 
 def release_side(card: Card, release: Release) -> Side:
     """A release as it lies on disk."""
-    return _side(release.version, [_released(card, part) for part in _parts(release)])
+    return _side(release.version, [_released(card, part) for _, part in release.halves])
 
 
 def base_side(card: Card, base: str) -> Side | None:
@@ -102,35 +108,40 @@ def base_side(card: Card, base: str) -> Side | None:
         return None
     before = read_card(raw, f"{card.path} at {base}")
     release = newest(before)
-    datasets = []
-    for part in _parts(release):
-        place = Path(card.path).parent / part.file
-        if "://" in part.file or _is_here(place, part):
-            datasets.append(_released(replace(before, path=card.path), part))
-            continue
-        data = show(root, commit, f"{inside}/{part.file}")
-        if data is None or sha256_bytes(data) != part.sha256:
-            why = "not there" if data is None else "not what its card pins, or a Git LFS pointer to it"
-            raise InputError(
-                f"{place} at {base} is {why}",
-                hint="keep the files of earlier releases in the work tree (git lfs pull)",
-            )
-        datasets.append(read_rows(data, str(place)))
+    datasets = [_in_commit(root, commit, inside, base, card, part) for _, part in release.halves]
     name = release.version
     return _side(f"{name} in the base" if name == newest(card).version else name, datasets)
 
 
+def _in_commit(root: Path, commit: str, inside: str, base: str, card: Card, part: ReleasedFile) -> Dataset:
+    place = Path(card.path).parent / part.file
+    if part.file.startswith(SCHEME) or _is_here(place, part):
+        return _released(card, part)
+    data = show(root, commit, f"{inside}/{part.file}")
+    if data is not None and lfs.is_pointer(data):
+        data = read_bytes(storage.pointed_to(place, data), "dataset")
+    if data is None or sha256_bytes(data) != part.sha256:
+        why = "not there" if data is None else "not what its card pins"
+        raise InputError(f"{place} at {base} is {why}", hint="a released file is never edited: put it back")
+    return read_rows(data, str(place))
+
+
 def _is_here(place: Path, part: ReleasedFile) -> bool:
-    return place.is_file() and sha256_file(place) == part.sha256
+    try:
+        data = storage.data_path(place)
+    except storage.PointerOnly:
+        return False
+    return data.is_file() and sha256_file(data) == part.sha256
 
 
 def _released(card: Card, part: ReleasedFile) -> Dataset:
-    if "://" in part.file:
-        return surroundings.read_dataset(Path(part.file), card)
-    place = Path(card.path).parent / part.file
+    folder = Path(card.path).parent
+    name = part.file if part.file.startswith(SCHEME) else str(folder / part.file)
+    place = storage.released_path(folder, part)
     if not place.is_file():
-        raise InputError(f"{place}: no such dataset file", hint=f"{card.path} names it; check its spelling")
-    return surroundings.read_dataset(place)
+        raise InputError(f"{name}: no such dataset file", hint=f"{card.path} names it; check its spelling")
+    with place.open("rb") as stream:
+        return read_rows(stream, name)
 
 
 def _loose_side(folder: Path) -> Side:
@@ -149,19 +160,12 @@ def _side(name: str, datasets: Iterable[Dataset]) -> Side:
     """Lines that cannot be read are counted; a file without any that can be read is refused."""
     side = Side(name, tuple(datasets))
     for dataset in side.datasets:
+        # Absent data has a finding, or is refused where its card is read; neither is a file without rows.
         broken = [finding for finding in dataset.findings if finding.severity is Severity.ERROR]
-        if broken and not dataset.rows:
+        if dataset.absent or (broken and not dataset.rows):
             problems = [Problem(finding.place, finding.message) for finding in broken[:10]]
             raise InputError(f"{dataset.path} holds no row that can be read", problems=problems)
     return side
-
-
-def _parts(release: Release) -> list[ReleasedFile]:
-    return [part for part in (release.train, release.validation) if part is not None]
-
-
-def _order(release: Release) -> tuple[int, ...]:
-    return _numbers(release.version)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ def data_path(path: Path) -> Path:
             head = file.read(lfs.MAX_BYTES + 1)
     except OSError:
         return path
-    return _object(path, head) if lfs.is_pointer(head) else path
+    return pointed_to(path, head) if lfs.is_pointer(head) else path
 
 
 def released_path(folder: Path, file: ReleasedFile) -> Path:
@@ -86,7 +86,7 @@ def fill_pointers(root: Path, target: Path, names: Iterable[str]) -> None:
             head = file.read(lfs.MAX_BYTES + 1)
         if lfs.is_pointer(head):
             with contextlib.suppress(PointerOnly):
-                shutil.copyfile(_object(root / name, head), target / name)
+                shutil.copyfile(pointed_to(root / name, head), target / name)
 
 
 def as_written(path: Path) -> str:
@@ -95,7 +95,8 @@ def as_written(path: Path) -> str:
     return s3.SCHEME + text.removeprefix("s3:/").lstrip("/") if text.startswith("s3:/") else text
 
 
-def _object(path: Path, head: bytes) -> Path:
+def pointed_to(path: Path, head: bytes) -> Path:
+    """The object that a Git LFS pointer names, among those of the repository of `path`. Raises `PointerOnly`."""
     pointer = lfs.read_pointer(head)
     if pointer is None:
         raise PointerOnly(path, "a broken Git LFS pointer stands here instead of the data", None)

@@ -35,14 +35,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Diff, write, answer 0: a difference is no fault."""
+    from liftgate.commands.collector import paused_collector
     from liftgate.data.diff import diff
     from liftgate.files import write_json
     from liftgate.report.data_diff import render_data_diff
     from liftgate.tokens import DEFAULT_ENCODING, checked_encoding
 
     encoding = checked_encoding(arguments.encoding or DEFAULT_ENCODING)
-    before, after = _sides(arguments.sides, arguments.base)
-    made = diff(before, after, encoding=encoding).to_dict()
+    with paused_collector():
+        before, after = _sides(arguments.sides, arguments.base)
+        made = diff(before, after, encoding=encoding).to_dict()
     if arguments.out:
         write_json(arguments.out, made)
     answer(arguments, made, render_data_diff(made))
