@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from liftgate.commands import surroundings
+from liftgate.commands.collector import paused_collector
 from liftgate.config import parse_yaml
 from liftgate.data.asking import Asking
 from liftgate.data.beside import gate_rule_lowered, unknown_rules
@@ -86,7 +85,7 @@ def check_file(
     allowed: tuple[Waiver, ...] = ()
     cases: list[Cases] = []
     asked: tuple[Asking, ...] = ()
-    with _paused_collector():
+    with paused_collector():
         with together:
             profile = _target(target)
         with together:
@@ -185,18 +184,6 @@ def _check(
         tuple(lowered),
         policy,
     )
-
-
-@contextlib.contextmanager
-def _paused_collector() -> Iterator[None]:
-    # Rows are a million small objects without cycles; walking them again and again doubles the time.
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def _target(name: str | None) -> Target | None:
