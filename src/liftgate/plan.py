@@ -140,7 +140,7 @@ def _classify(change: Changed, arms_only: set[str]) -> Classified:
             return is_("ruler", "policy")
         case ("evals", "reports", *_) | ("evals", _, "decision.yaml"):
             return is_("evidence", "none")
-        case ("evals", alias, "prompts", *_):
+        case ("evals", alias, "prompts" | "documents", _, *_):
             return is_("subject", "evals", alias)
         case ("evals", alias, "suite.yaml") if alias in arms_only:
             return is_("subject", "evals", alias)

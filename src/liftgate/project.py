@@ -20,14 +20,17 @@ from liftgate.data.s3 import SCHEME
 from liftgate.data.storage import fill_pointers, released_path
 from liftgate.errors import InputError, LiftgateError
 from liftgate.evaluation.suite_folder import SuiteFolder, read_suite
-from liftgate.files import read_bytes, sha256_bytes, sha256_file
+from liftgate.files import read_bytes, read_json, sha256_bytes, sha256_file
 from liftgate.plan import Plan, make_plan
 from liftgate.policy import Policy
-from liftgate.registry.models import Models, read_models
+from liftgate.registry.models import Alias, Models, Variant, read_models
 from liftgate.registry.transitions import transition
 from liftgate.repository import Change, changes, commit_of, materialise, show
 from liftgate.training.cost import Price, read_prices
 from liftgate.training.manifest import Manifest, local_hyperparameters
+from liftgate.verdict.judge import Calibration
+
+CALIBRATION = "calibration.json"
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,14 @@ def read_subject(root: Path, alias: str, version: str | None = None) -> Subject:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """A calibration, and the bytes of its file."""
+
+    data: bytes
+    calibration: Calibration
+
+
+@dataclass(frozen=True)
 class Ruler:
     """What measures, with where it was read. `folder` holds `evals/`; `ref` is a commit or None at a desk."""
 
@@ -167,6 +178,15 @@ class Ruler:
             )
         return read_suite(path)
 
+    def calibration(self, alias: str) -> Checked | None:
+        """How far the alias' judge agrees with people, as measured; None where nobody has measured it."""
+        path = self.folder / "evals" / alias / CALIBRATION
+        if not path.is_file():
+            return None
+        return Checked(
+            read_bytes(path, "calibration"), Calibration.from_dict(read_json(path), path=str(path))
+        )
+
     def golden_paths(self, suite: SuiteFolder, alias: str) -> list[Path]:
         """Golden and safety files, for the leakage rules."""
         folder = self.folder / "evals" / alias
@@ -175,6 +195,15 @@ class Ruler:
     def _document(self, name: str, schema: str) -> Document:
         path = self.folder / "evals" / name
         return load(read_bytes(path, name), str(path), schema)
+
+
+def promoted_at(root: Path, base: str | None, registered: Alias) -> Variant | None:
+    """The variant that callers get today: by models.yaml of the base, where there is one, not of the change."""
+    if base is None:
+        return registered.promoted
+    before = _registry(root, base)
+    alias = None if before is None else before.aliases.get(registered.name)
+    return None if alias is None else alias.promoted
 
 
 def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) -> Ruler:

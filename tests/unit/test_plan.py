@@ -23,6 +23,7 @@ def plan_of(*paths: str, **more: object) -> object:
         (["datasets/toy/card.yaml"], ("data",), {"toy"}),
         (["evals/toy/golden.jsonl"], ("evals",), {"toy"}),
         (["evals/toy/prompts/v1.yaml"], ("evals",), {"toy"}),
+        (["evals/toy/documents/refunds.md", "datasets/toy/card.yaml"], ("data", "evals"), {"toy"}),
         (["evals/policy.yaml"], ("policy",), {"toy", "other"}),
         (["evals/toy/decision.yaml", "evals/reports/toy/v1.json"], ("none",), set()),
         (["README.md", "src/app.py"], ("none",), set()),
@@ -50,6 +51,13 @@ def test_a_rollback_beside_anything_else_is_judged_like_a_promotion() -> None:
 def test_subject_and_ruler_in_one_change_must_be_split() -> None:
     plan = plan_of("datasets/toy/v1.0.0.train.jsonl", "evals/policy.yaml")
     assert [f.rule for f in plan.findings] == ["split-this-pr"]  # type: ignore[attr-defined]
+
+
+def test_documents_are_subject_and_judges_and_scorers_are_ruler() -> None:
+    data = "datasets/toy/v1.0.0.train.jsonl"
+    assert not plan_of(data, "evals/toy/documents/a/b.md").findings  # type: ignore[attr-defined]
+    for ruler in ("judges/faithfulness.yaml", "scorers/mine.py", "calibration.json"):
+        assert plan_of(data, f"evals/toy/{ruler}").findings  # type: ignore[attr-defined]
 
 
 def test_a_suite_that_changed_only_its_arms_is_subject() -> None:

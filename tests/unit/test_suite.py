@@ -196,3 +196,96 @@ def test_a_prompts_digest_is_over_what_the_model_sees() -> None:
 def test_half_a_character_in_a_prompt_is_refused() -> None:
     with pytest.raises(InputError):
         read_prompt(b'version: 1\nsystem: "\\ud800"\n', "v1.yaml")
+
+
+def arms(text: str) -> str:
+    return SUITE[: SUITE.index("arms:")] + "arms:\n" + text
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (
+            "  base: {prompt: prompts/v2.yaml}\n  candidate: {prompt: prompts/v1.yaml, model: candidate}\n",
+            "suite.yaml:11 $.arms.base.prompt: prompt differs from the candidate's; the comparison would be one of "
+            "prompts",
+        ),
+        (
+            "  base: {prompt: prompts/v1.yaml}\n"
+            "  candidate: {prompt: prompts/v1.yaml, model: candidate, sampling: {temperature: 1, max_tokens: 9}}\n",
+            "suite.yaml:11 $.arms.base.sampling: temperature and max_tokens must be the same for base and candidate, "
+            "or settings are compared",
+        ),
+        (
+            "  base: {prompt: prompts/v1.yaml, model: m}\n  candidate: {prompt: prompts/v1.yaml, model: candidate}\n",
+            "suite.yaml:11 $.arms.base.model: base is the default model of models.yaml",
+        ),
+        (
+            "  a: {model: m, endpoint: gatway}\n",
+            "suite.yaml:11 $.arms.a.endpoint: 'gatway' is not one of the suite's `endpoints`; did you mean 'gateway'?",
+        ),
+        (
+            "  a: {endpoint: gateway}\n",
+            "suite.yaml:11 $.arms.a.endpoint: models.yaml says who answers for 'default'",
+        ),
+        (
+            "  a: {retriever: {kind: bm25}}\n",
+            "suite.yaml:11 $.arms.a.retriever: `documents` names the folder that bm25 searches, and goes with it alone",
+        ),
+        (
+            "  a: {retriever: {kind: bm25, documents: ../../../home}}\n",
+            "suite.yaml:11 $.arms.a.retriever.documents: must be a folder inside the suite's own",
+        ),
+        (
+            "  a: {prompt: prompts/v1.yaml, retriever: {kind: bm25, documents: documents}}\n",
+            "suite.yaml $.arms.a: has a retriever, but its prompt has no `context` that shows the passages",
+        ),
+        (
+            "  a: {prompt: prompts/rag.yaml}\n",
+            "suite.yaml $.arms.a: its prompt has a `context`, but no retriever fills it",
+        ),
+        (
+            "  a: {prompt: prompts/rag.yaml, retriever: {kind: context}}\n",
+            "golden.jsonl:1: has no context, which arm a shows",
+        ),
+        (
+            "  a: {prompt: prompts/rag.yaml, retriever: {kind: bm25, documents: other}}\n",
+            "other/scan.pdf: is not one of .md, .markdown, .txt",
+        ),
+    ],
+)
+def test_arms_that_would_not_be_fair_or_cannot_be_asked_are_refused(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
+    files = {
+        "documents/a.md": "Refunds take five days.",
+        "other/scan.pdf": "%PDF",
+        "prompts/rag.yaml": 'version: 1\ncontext: "{passages}"\n',
+        "prompts/v2.yaml": "version: 1\nsystem: Else.\n",
+    }
+    suite = arms(text).replace("arms:", "endpoints: {gateway: {kind: openai}}\narms:", 1)
+    found = refusal(tmp_path, suite__yaml=suite.replace("primary_metric: exact_match\n", ""), **files)
+    assert f"  {sentence}" in found.splitlines()
+
+
+def test_a_document_that_is_a_link_is_refused(tmp_path: Path) -> None:
+    suite = arms("  a: {prompt: prompts/rag.yaml, retriever: {kind: bm25, documents: documents}}\n")
+    rag = {"prompts/rag.yaml": 'version: 1\ncontext: "{passages}"\n', "documents/a.md": "x"}
+    path = folder(tmp_path, suite__yaml=suite, **rag)
+    (tmp_path / "documents" / "b.md").symlink_to("/etc/hostname")
+    with pytest.raises(InputError, match=r"documents/b\.md: is not a plain file"):
+        read_suite(path)
+
+
+def test_one_name_for_two_metrics_is_refused(tmp_path: Path) -> None:
+    suite = SUITE.replace("scorers:", "safety_scorers: [{scorer: contains, name: exact_match}]\nscorers:")
+    assert "the metric 'exact_match' means something else under `scorers`; give one a `name`" in refusal(
+        tmp_path, suite__yaml=suite
+    )
+
+
+def test_a_case_names_the_suites_judges_and_brings_none_of_its_own(tmp_path: Path) -> None:
+    chosen = GOLDEN.replace('"buckets"', '"scorers": [{"scorer": "judge", "judge": "j.yaml"}], "buckets"')
+    read = read_suite(folder(tmp_path, golden__jsonl=chosen))
+    with pytest.raises(InputError, match="judge must be a metric of the suite; the case then names it"):
+        questions(read.golden, read.suite.metrics)

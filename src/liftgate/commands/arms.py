@@ -16,15 +16,20 @@ from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.runner import can_pair
 from liftgate.evaluation.runs import EvalRun
 from liftgate.evaluation.suite_folder import SuiteFolder
+from liftgate.findings import Finding, Severity
 from liftgate.policy import Policy
-from liftgate.registry.models import Alias, Model
-from liftgate.training.adapters import Adapter
+from liftgate.registry.models import Alias, Model, Variant
+from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.verdict.safety import to_confirm
 
 
 @dataclass
 class Answering:
-    """The arms of one alias; `about` says per arm which prompt it used and which arm answered for it."""
+    """The arms of one alias; `about` says per arm which prompt it used and which arm answered for it.
+
+    `promoted` is the variant that callers get today; an arm that asks it is left out, with a finding, when there
+    is none or it cannot be asked from here.
+    """
 
     suite: SuiteFolder
     registered: Alias
@@ -32,7 +37,9 @@ class Answering:
     store: ResponseStore
     policy: Policy
     resume_command: str
+    promoted: Variant | None = None
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
 
     def runs(self) -> dict[str, EvalRun]:
         """Runs by arm, base first. Raises `StillRunning` on Ctrl-C, with every answer so far in the store."""
@@ -46,11 +53,6 @@ class Answering:
         }
         runs = self.in_turn(endpoints, names)
         for arm in _in_order(self.suite.suite.arms):
-            if arm.model not in endpoints:
-                raise InputError(
-                    f"arm {arm.name!r}: {arm.model!r} is not a model this run can ask",
-                    hint="an arm's model is `default` or `candidate`",
-                )
             if arm.name in runs:
                 self.about[arm.name] = {"prompt": arm.prompt, "alias_of": None}
                 continue
@@ -58,8 +60,13 @@ class Answering:
             self.about[arm.name] = {"prompt": arm.prompt, "alias_of": same}
             if same:
                 runs[arm.name] = EvalRun.from_rows(runs[same].rows, **{**runs[same].meta, "arm": arm.name})
+            elif arm.model in endpoints:
+                against = runs.get("base")
+                runs[arm.name] = self._answer(arm, endpoints[arm.model], names[arm.model], against)
+            elif (asked := self._another(arm)) is not None:
+                runs[arm.name] = self._answer(arm, *asked, runs.get("base"))
             else:
-                runs[arm.name] = self._answer(arm, endpoints[arm.model], names[arm.model])
+                del self.about[arm.name]
         self._confirm(endpoints, runs)
         return runs
 
@@ -88,20 +95,49 @@ class Answering:
             )
         return {"base": base, "candidate": candidate}
 
-    def _same_as(self, arm: Arm, runs: Mapping[str, EvalRun]) -> str | None:
-        """An earlier arm with the same model and prompt: it already answered for this one."""
-        prompt = self.suite.prompt(arm).sha256
-        for name in runs:
-            other = self.suite.suite.arms[name]
-            if other.model == arm.model and self.suite.prompt(other).sha256 == prompt:
-                return name
+    def _another(self, arm: Arm) -> tuple[Endpoint, str] | None:
+        """Who answers for an arm that is neither the default model nor the candidate, and the model's name."""
+        if arm.model == "promoted":
+            return self._promoted(arm)
+        if arm.endpoint is None:
+            raise InputError(
+                f"{self.suite.suite.path}: arm {arm.name!r} does not say who answers for {arm.model!r}",
+                hint="name one of the suite's `endpoints` with `endpoint:`",
+            )
+        provider = self.suite.suite.endpoints[arm.endpoint]
+        key = os.environ.get(provider.api_key_env) if provider.api_key_env else ""
+        settings = Settings(model=arm.model, base_url=provider.base_url, api_key=key)
+        return open_endpoint(provider.kind, settings), arm.model
+
+    def _promoted(self, arm: Arm) -> tuple[Endpoint, str] | None:
+        variant, why = self.promoted, "no variant of this alias is rolled out yet"
+        if variant is not None and variant.model.provider == "local":
+            digest = variant.entry.get("manifest_digest")
+            adapter = find_adapter(self.store.path.parent, digest) if digest else None
+            if adapter is not None:
+                return open_endpoint("local", Settings(model=str(adapter.folder))), variant.model.model_id
+            why = f"the adapter of {variant.name} is not in this store"
+        elif variant is not None:
+            return _endpoint(variant.model), variant.model.model_id
+        told = f"arm {arm.name} was not asked: {why}"
+        self.findings.append(Finding("arm-not-asked", Severity.NOTICE, told, self.suite.suite.path))
         return None
+
+    def _same_as(self, arm: Arm, runs: Mapping[str, EvalRun]) -> str | None:
+        """An earlier arm that asks the same model in the same way: it already answered for this one."""
+        asks = self._asks(arm)
+        return next((name for name in runs if self._asks(self.suite.suite.arms[name]) == asks), None)
+
+    def _asks(self, arm: Arm) -> tuple[Any, ...]:
+        sampling = self.suite.suite.sampling_of(arm)
+        return (arm.model, arm.endpoint, self.suite.prompt(arm).sha256, sampling, arm.retriever)
 
     def _answer(
         self,
         arm: Arm,
         endpoint: Endpoint,
         model: str,
+        against: EvalRun | None = None,
         only: Sequence[str] | None = None,
         repeats: range | None = None,
     ) -> EvalRun:
@@ -115,6 +151,7 @@ class Answering:
                 store=self.store,
                 safety_repeats=repeats or first,
                 only=only,
+                against=against,
             )
 
     @contextlib.contextmanager
@@ -138,7 +175,8 @@ class Answering:
         fresh = range(first, first + self.policy.safety.confirm_runs)
         for name, model in (("base", "default"), ("candidate", "candidate")):
             arm = self.suite.suite.arms[name]
-            again = self._answer(arm, endpoints[model], runs[name].model, only=doubtful, repeats=fresh)
+            against = None if name == "base" else runs["base"]
+            again = self._answer(arm, endpoints[model], runs[name].model, against, doubtful, fresh)
             rows = [*runs[name].rows, *(row for row in again.rows if row["suite"] == "safety")]
             runs[name] = EvalRun.from_rows(rows, **runs[name].meta)
 

@@ -23,11 +23,11 @@ from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import write_run
 from liftgate.evaluation.runs import EvalRun
 from liftgate.evaluation.suite_folder import SuiteFolder
-from liftgate.files import read_bytes, write_bytes, write_json
+from liftgate.files import read_bytes, sha256_bytes, write_bytes, write_json
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.plan import Plan
 from liftgate.policy import Policy
-from liftgate.project import Subject, read_subject, ruler_of
+from liftgate.project import CALIBRATION, Subject, promoted_at, read_subject, ruler_of
 from liftgate.registry.models import Alias, read_models
 from liftgate.report.build import Evidence, build_report
 from liftgate.report.data_diff import data_diff_sentence
@@ -60,6 +60,7 @@ class Flow:
     training: dict[str, Any] | None = None
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
+    calibration_sha256: str | None = None
     arms: list[ArmResult] = field(default_factory=list)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -248,10 +249,12 @@ class Flow:
         store = ResponseStore(self.store / "responses.sqlite")
         try:
             answering = Answering(suite, registered, adapter, store, policy, self.resume_command)
+            answering.promoted = promoted_at(self.root, self.base_ref, registered)
             runs = answering.runs()
         finally:
             store.close()
         self.about = answering.about
+        self.findings += answering.findings
         for name, run in runs.items():
             write_run(self.folder / "runs" / name, run)
             metric = run.primary_metric or policy.primary_metric
@@ -266,10 +269,17 @@ class Flow:
         base = runs.get("base")
         if base is None:
             return
+        checked = self.ruler.calibration(self.alias)
+        (self.folder / CALIBRATION).unlink(missing_ok=True)
+        if checked is not None:
+            # The gate judges this folder again, by the same word of the judge.
+            write_bytes(self.folder / CALIBRATION, checked.data)
+            self.calibration_sha256 = sha256_bytes(checked.data)
+        judge = None if checked is None else checked.calibration
         for name, run in runs.items():
             comparison = None
             if name != "base" and self.about[name]["alias_of"] != "base":
-                comparison = compare(base, run, policy)
+                comparison = compare(base, run, policy, calibration=judge)
                 target = "comparison.json" if name == "candidate" else f"comparisons/{name}.json"
                 write_bytes(self.folder / target, comparison.to_json())
             self.arms.append(
@@ -280,7 +290,7 @@ class Flow:
                     trained=name == "candidate",
                     usd_per_1k=self._answer_price(run),
                     tokens_per_answer=_tokens_per_answer(run),
-                    beaten_by=beaten_by(run, runs["candidate"], policy)
+                    beaten_by=beaten_by(run, runs["candidate"], policy, judge)
                     if comparison is not None and name != "candidate" and "candidate" in runs
                     else None,
                 )
@@ -323,6 +333,7 @@ class Flow:
             arm_about=self.about,
             policy=policy,
             policy_sha256=self.ruler.policy_sha256,
+            calibration_sha256=self.calibration_sha256,
             training_rendering=self.training_rendering,
             evaluation_rendering=self.evaluation_rendering,
             waived=[waived.to_dict() for waived in self.waived],

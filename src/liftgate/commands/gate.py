@@ -98,8 +98,14 @@ def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
     from decimal import Decimal
 
     from liftgate.evaluation.run_folder import read_run
+    from liftgate.files import read_json
+    from liftgate.project import CALIBRATION
     from liftgate.verdict.comparison import compare
     from liftgate.verdict.gate import ArmResult, beaten_by
+    from liftgate.verdict.judge import Calibration
+
+    kept = folder / CALIBRATION
+    judge = Calibration.from_dict(read_json(kept), path=str(kept)) if kept.is_file() else None
 
     runs = {path.parent.name: read_run(path.parent) for path in sorted((folder / "runs").glob("*/run.json"))}
     base = runs.get("base")
@@ -107,13 +113,13 @@ def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
         ArmResult(
             name=arm["name"],
             run=runs[arm["name"]],
-            comparison=compare(base, runs[arm["name"]], policy)
+            comparison=compare(base, runs[arm["name"]], policy, calibration=judge)
             if base and arm["name"] != "base" and arm["alias_of"] != "base"
             else None,
             trained=arm["kind"] == "candidate",
             usd_per_1k=None if arm["usd_per_1k"] is None else Decimal(arm["usd_per_1k"]),
             tokens_per_answer=None,
-            beaten_by=beaten_by(runs[arm["name"]], runs["candidate"], policy)
+            beaten_by=beaten_by(runs[arm["name"]], runs["candidate"], policy, judge)
             if arm["kind"] == "prompt" and arm["alias_of"] is None and "candidate" in runs
             else None,
         )

@@ -41,6 +41,12 @@ class Alias:
     variants: Mapping[str, Variant]
     entry: Mapping[str, Any]
 
+    @property
+    def promoted(self) -> Variant | None:
+        """The variant that most callers get: the highest rollout above 0, the newest dataset among equals."""
+        rolled_out = [variant for variant in self.variants.values() if variant.rollout_percent > 0]
+        return max(rolled_out, key=lambda v: (v.rollout_percent, _numbers(v.dataset_version)), default=None)
+
 
 @dataclass(frozen=True)
 class Models:
@@ -85,3 +91,7 @@ def _alias(name: str, entry: Mapping[str, Any]) -> Alias:
 
 def _model(entry: Mapping[str, Any]) -> Model:
     return Model(entry["model_id"], entry["provider"], entry.get("base"), entry.get("base_url"))
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())

@@ -39,6 +39,7 @@ class Evidence:
     arm_about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     policy: Any = None
     policy_sha256: str | None = None
+    calibration_sha256: str | None = None
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     expected: Mapping[str, Any] = field(default_factory=dict)
@@ -57,7 +58,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "verdict": evidence.decision.verdict,
         "headline": "",
         "tool_version": __version__,
-        "verdict_key": verdict_key(runs, evidence.policy) if runs else None,
+        "verdict_key": verdict_key(runs, evidence.policy, evidence.calibration_sha256) if runs else None,
         "ruler": {"source": evidence.ruler_source, "ref": evidence.ruler_ref},
         "plan": {"kinds": list(evidence.kinds), "steps": list(evidence.steps)},
         "dataset": _plain(evidence.dataset),

@@ -12,6 +12,7 @@ from liftgate.evaluation.runs import EvalRun
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.policy import Policy
 from liftgate.verdict.comparison import Comparison, compare
+from liftgate.verdict.judge import Calibration
 from liftgate.verdict.parts import Verdict
 
 # Raise it when the same runs and policy may now lead to another verdict.
@@ -100,9 +101,13 @@ def cheapest(arms: Sequence[ArmResult]) -> ArmResult | None:
     )
 
 
-def beaten_by(arm: EvalRun, candidate: EvalRun, policy: Policy) -> str | None:
+def beaten_by(
+    arm: EvalRun, candidate: EvalRun, policy: Policy, calibration: Calibration | None = None
+) -> str | None:
     """The candidate's lift over an untrained arm in words, when it is proven and at least the policy's minimum."""
-    lift = next(part for part in compare(arm, candidate, policy).parts if part.name == "lift")
+    lift = next(
+        part for part in compare(arm, candidate, policy, calibration=calibration).parts if part.name == "lift"
+    )
     return lift.detail if lift.state == "ok" else None
 
 
@@ -118,7 +123,7 @@ def exit_code(decision: Decision, candidate: Comparison | None, policy: Policy) 
     return ExitCode.INSUFFICIENT_EVIDENCE
 
 
-def verdict_key(runs: Mapping[str, EvalRun], policy: Policy) -> str:
+def verdict_key(runs: Mapping[str, EvalRun], policy: Policy, calibration_sha256: str | None = None) -> str:
     """Digest over everything that compare and gate read, so that equal content finds its finished verdict."""
     asked = (
         "golden_sha256",
@@ -140,6 +145,7 @@ def verdict_key(runs: Mapping[str, EvalRun], policy: Policy) -> str:
                 for name, run in runs.items()
             },
             "policy": policy.fingerprint,
+            "calibration_sha256": calibration_sha256,
             "verdict_version": VERDICT_VERSION,
         }
     )
