@@ -540,3 +540,61 @@ def test_answers_of_a_megabyte_and_of_hostile_characters_are_kept_as_they_are(ru
     assert code == 0
     assert "\x1b" not in err
     assert all(result.output == hostile for result in read_run(suite / "again").results)
+
+
+def edited(path: str, old: str, new: str) -> Callable[[Path], None]:
+    def edit(suite: Path) -> None:
+        text = (suite / path).read_text()
+        assert old in text
+        (suite / path).write_text(text.replace(old, new, 1))
+
+    return edit
+
+
+@pytest.mark.parametrize(
+    ("words", "edit", "misses"),
+    [
+        ([], None, 0),
+        (["--model", "n"], None, 7),
+        (["--temperature", "0.1"], None, 7),
+        (["--max-tokens", "8"], None, 7),
+        ([], edited("suite.yaml", "seed: 3", "seed: 4"), 7),
+        ([], edited("suite.yaml", "seed: 3", "seed: 3, top_p: 0.5"), 7),
+        ([], edited("prompts/plain.yaml", "Repeat", "Say"), 7),
+        ([], edited("golden.jsonl", '"input": "word3"', '"input": "word33"'), 1),
+        ([], edited("golden.jsonl", '"input": "word3"', '"input": "word4"'), 0),
+        ([], edited("golden.jsonl", '"id": "g3"', '"id": "other"'), 0),
+        ([], edited("golden.jsonl", '"expected": "word3"', '"expected": "else"'), 0),
+        ([], edited("safety.jsonl", '"forbid": ["boo"]', '"forbid": ["bah"]'), 0),
+        ([], edited("suite.yaml", "ignore_case: true", "ignore_case: false"), 0),
+        (["--repeats", "2"], None, 7),
+        (["--concurrency", "1", "--timeout", "9", "--truncated", "score"], None, 0),
+    ],
+)
+def test_flipping_one_thing_misses_exactly_what_depends_on_it(
+    run: Run, suite: Path, words: list[str], edit: Callable[[Path], None] | None, misses: int
+) -> None:
+    with OpenAIServer() as server:
+        run(*openai(server, "--out", "one"))
+        assert server.count == 7
+        if edit is not None:
+            edit(suite)
+        assert run(*openai(server, "--out", "two", *words))[0] == 0
+        assert server.count == 7 + misses
+
+
+def test_another_server_is_another_model(run: Run) -> None:
+    with OpenAIServer() as one, OpenAIServer() as two:
+        run(*openai(one, "--out", "one"))
+        run(*openai(two, "--out", "two"))
+        assert (one.count, two.count) == (7, 7)
+
+
+def test_two_models_with_the_same_prompts_never_share_an_answer(run: Run, suite: Path) -> None:
+    with OpenAIServer(lambda body: f"I am {body['model']}") as server:
+        for _ in range(2):
+            for model in ("m", "n"):
+                run(*openai(server, "--model", model, "--out", model))
+        assert server.count == 14
+    for model in ("m", "n"):
+        assert {result.output for result in read_run(suite / model).results} == {f"I am {model}"}

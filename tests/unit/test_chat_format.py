@@ -189,3 +189,13 @@ def test_no_reply_breaks_the_reader(reply: Any, status: int, tools: bool) -> Non
     if isinstance(read, Completion):
         assert status == 200
         read.text.encode()
+
+
+@pytest.mark.parametrize("number", [b"NaN", b"-Infinity", b"1e999"])
+def test_log_probabilities_that_are_no_numbers_spoil_no_answer(number: bytes) -> None:
+    whole = json.dumps(choice("hi")).encode()
+    logprobs = b'"logprobs": {"content": [{"token": "hi", "logprob": ' + number + b"}]}, "
+    reply = whole.replace(b'"finish_reason"', logprobs + b'"finish_reason"')
+    assert meaning(reply) == Completion("hi", 12.0)
+    counted = b'{"usage": {"prompt_tokens": ' + number + b', "completion_tokens": 2}, ' + whole[1:]
+    assert meaning(counted) == Completion("hi", 12.0, None, 2)
