@@ -72,10 +72,11 @@ def check_file(
     base: str | None = None,
     waivers: Path | None = None,
     today: datetime.date | None = None,
+    extras: Sequence[str] = (),
 ) -> FileCheck:
     """Read the files and run the rules. One `InputError` tells every file that cannot be used.
 
-    `today` decides which waivers still count; it is needed with `waivers` only.
+    `today` decides which waivers still count; it is needed with `waivers` only. `extras` names dearer checks.
     """
     together = Together()
     about: Card | None = None
@@ -128,7 +129,7 @@ def check_file(
             encoding=encoding or DEFAULT_ENCODING,
             target=profile,
         )
-        return _check(context, thresholds, allowed, today, lowered)
+        return _check(context, thresholds, allowed, today, lowered, extras)
 
 
 def about_waivers(checks: Sequence[FileCheck], today: datetime.date) -> list[Finding]:
@@ -161,8 +162,11 @@ def _check(
     waivers: Sequence[Waiver],
     today: datetime.date | None,
     lowered: Sequence[Finding],
+    extras: Sequence[str],
 ) -> FileCheck:
-    findings = with_policy(run_checks(context), policy.rules)
+    from liftgate.data.extras import run_extras
+
+    findings = with_policy([*run_checks(context), *run_extras(context, extras)], policy.rules)
     waived: list[Waived] = []
     ids: frozenset[str] = frozenset()
     if waivers:

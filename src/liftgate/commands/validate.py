@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from liftgate.commands.file_check import FileCheck
 
 TARGETS = ("openai", "azure", "bedrock-nova", "bedrock-claude", "trl")
-_OF_ONE_FILE = ("golden", "card", "policy", "suite", "encoding", "waivers")
+_OF_ONE_FILE = ("golden", "card", "policy", "suite", "encoding", "waivers", "extras")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,6 +46,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     one.add_argument("--suite", type=Path, metavar="FILE", help="suite.yaml whose prompts the rows belong to")
     one.add_argument("--waivers", type=Path, metavar="FILE", help="waivers.yaml; adds `waived` to --json")
     one.add_argument("--encoding", metavar="NAME", help="token encoding instead of the target's own")
+    one.add_argument(
+        "--with",
+        dest="extras",
+        type=_names,
+        default=[],
+        metavar="NAMES",
+        help="dearer checks that need an extra: secrets, pii, labels (with commas between)",
+    )
     change = parser.add_argument_group("beside --base and --alias")
     change.add_argument(
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
@@ -63,7 +71,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Validate, write, answer 0 or 10."""
     if arguments.explain:
         return _explain(arguments.explain)
-    of_one_file = [f"--{name}" for name in _OF_ONE_FILE if getattr(arguments, name)]
+    of_one_file = [
+        f"--{'with' if name == 'extras' else name}" for name in _OF_ONE_FILE if getattr(arguments, name)
+    ]
     if arguments.file is not None:
         if arguments.alias or arguments.annotations:
             raise InputError(
@@ -119,6 +129,7 @@ def _run_file(arguments: argparse.Namespace) -> int:
         base=arguments.base,
         waivers=arguments.waivers,
         today=_today() if arguments.waivers else None,
+        extras=arguments.extras,
     )
     return _answer(arguments, report, file_text(report, str(arguments.file)))
 
@@ -199,6 +210,10 @@ def _explain(rule: str) -> int:
         raise InputError(f"{rule!r} is not a rule{near}", hint=f"rules: {', '.join(described)}")
     sys.stdout.write(f"{rule}\n\n{inspect.getdoc(described[rule])}\n")
     return ExitCode.PASS
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 def _today() -> datetime.date:

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from liftgate.config import Document, did_you_mean
 from liftgate.data.checks import RULES
+from liftgate.data.extras.label_noise import label_noise
 from liftgate.data.text import shown
 from liftgate.data.waivers import NEVER_WAIVED, waiver_expired, waiver_unused
 from liftgate.errors import Problem
@@ -87,6 +88,7 @@ BESIDE: Final[Mapping[str, Callable[..., Iterator[Finding]]]] = {
     "waiver-expired": waiver_expired,
     "waiver-unused": waiver_unused,
     "gate-rule-lowered": gate_rule_lowered,
+    "label-noise": label_noise,
 }
 UNSWITCHABLE: Final = frozenset({"gate-rule-lowered", "uncommitted-change"})
 

@@ -33,7 +33,7 @@ def matches(rows: Iterable[Row], pattern: str, written: Callable[[Row], bytes] =
     Many rows are searched at a time, because one call of the engine costs more than a row.
     """
     expression = compiled(pattern)
-    for batch, text, ends in _batches(rows, written):
+    for batch, text, ends in batches(rows, written):
         at = 0
         for found in expression.finditer(text):
             start, end = found.span()
@@ -55,9 +55,10 @@ def compiled(pattern: str) -> Any:
     return re2.compile(pattern.encode(), options)
 
 
-def _batches(
+def batches(
     rows: Iterable[Row], written: Callable[[Row], bytes]
 ) -> Iterator[tuple[list[Row], bytes, list[int]]]:
+    """Rows, what `written` makes of them with escaped spaces as spaces, and where in it each row ends."""
     batch: list[Row] = []
     texts: list[bytes] = []
     ends: list[int] = []

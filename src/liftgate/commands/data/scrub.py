@@ -105,7 +105,8 @@ def _sentences(results: dict[str, Scrubbed], targets: dict[str, Path], values: i
         said = ", ".join(f"{count} {kind}" for kind, count in counts.items()) or "nothing"
         lines.append(f"{targets[path]}: {said} replaced in {len(result.changed)} lines\n")
         lines += [
-            f"{targets[path]}:{line}: still names a part of a replaced value\n" for line in result.mentioned[:10]
+            f"{targets[path]}:{line}: still names a part of a replaced value\n"
+            for line in result.mentioned[:10]
         ]
         if len(result.mentioned) > 10:
             lines.append(f"{targets[path]}: and {len(result.mentioned) - 10} more such lines\n")
