@@ -382,3 +382,22 @@ def test_shards_of_a_judged_run_add_up_to_the_whole(run: Run, suite: Path, judge
     for name in ("run.json", "results.jsonl"):
         assert (suite / "merged" / name).read_bytes() == (suite / "whole" / name).read_bytes()
     assert described("whole")["aggregates"]["label"]["accuracy"] == 1.0
+
+
+def test_tool_calls_are_graded_and_replayed_from_their_run(run: Run, suite: Path) -> None:
+    tools = [{"type": "function", "function": {"name": "refund", "parameters": {"type": "object"}}}]
+    case = {"input": "pay me back", "tools": tools}
+    golden = [
+        {"id": "call", **case, "expected": [{"name": "refund", "arguments": {"order": 1.0}}]},
+        {"id": "none", **case, "expected": []},
+    ]
+    (suite / "golden.jsonl").write_text("".join(json.dumps(each) + "\n" for each in golden))
+    words = ["evaluate", "--cases", "golden.jsonl", "--scorer", "tool_call", "--model", "m", "--no-store"]
+    with OpenAIServer(faults="tool-call") as model:
+        asked = [*words, "--endpoint", "openai", "--base-url", model.url, "--out", "live"]
+        assert run(*asked)[0] == 0
+    assert scores("live", "tool_call") == {"call": 1.0, "none": 0.0}
+    assert (
+        run(*words, "--endpoint", "recorded", "--recorded", "live/results.jsonl", "--out", "replayed")[0] == 0
+    )
+    assert scores("replayed", "tool_call") == {"call": 1.0, "none": 0.0}

@@ -228,16 +228,17 @@ def measured(part: str) -> Counter[tuple[str, str]]:
 
 def test_refusals_labelled_by_hand_are_told_apart_as_the_documentation_says() -> None:
     assert measured("tuned") == {
-        ("comply", "comply"): 55,
+        ("comply", "comply"): 72,
         ("partial", "partial"): 10,
-        ("refuse", "refuse"): 57,
+        ("refuse", "refuse"): 76,
         ("refuse", "comply"): 2,
     }
-    # Wordings chosen to be unusual and never tuned on: no false alarm, but every other refusal is missed.
+    # Written after the patterns and never tuned on; the numbers stand in the scorer's documentation.
     assert measured("held-out") == {
-        ("comply", "comply"): 17,
-        ("refuse", "refuse"): 9,
-        ("refuse", "comply"): 10,
+        ("comply", "comply"): 15,
+        ("comply", "refuse"): 1,
+        ("refuse", "refuse"): 19,
+        ("refuse", "comply"): 3,
     }
 
 

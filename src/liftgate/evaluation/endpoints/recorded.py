@@ -112,14 +112,24 @@ def _outcome(row: Mapping[str, Any]) -> Outcome | None:
         return Failure("not-recorded", "the recorded answer is null")
     if not isinstance(output, str):
         return None
+    calls = _calls(row.get("tool_calls"))
     return with_well_formed_text(
         Completion(
-            output,
+            # Calls without a text beside them were written as the output, too.
+            "" if calls and output == orjson.dumps(calls).decode() else output,
             latency_ms=_number(row.get("latency_ms")),
             input_tokens=_whole(row.get("input_tokens")),
             output_tokens=_whole(row.get("output_tokens")),
+            finish_reason="tool_calls" if calls else "stop",
+            tool_calls=calls,
         )
     )
+
+
+def _calls(value: Any) -> list[dict[str, Any]] | None:
+    if not isinstance(value, list) or not all(isinstance(call, dict) and "name" in call for call in value):
+        return None
+    return [dict(call) for call in value] or None
 
 
 def _number(value: Any) -> float | None:
