@@ -35,6 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Ask the same several times, past any store, and count what flips."""
     from liftgate.commands.compare import read_policy
     from liftgate.commands.evaluate import evaluate
+    from liftgate.commands.judging import Budget
     from liftgate.evaluation.runner import Tally
     from liftgate.files import pretty, write_json
     from liftgate.policy import Policy
@@ -61,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
                     prompt=asked.prompt,
                     only=asked.only,
                     limits=asked.limits,
+                    budget=Budget(asked.limits, asked.price_of),
                     tally=tally,
                 )
             )

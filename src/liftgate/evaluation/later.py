@@ -104,9 +104,12 @@ class Later:
 
 def grade_later(later: Later, questions: Sequence[Question], rows: Sequence[Row]) -> tuple[list[Row], Row]:
     """The rows with every later metric graded, and what the judges took, for run.json's `usage`."""
-    graded = [{**row, "scores": dict(row["scores"])} for row in rows]
     used: Row = {}
-    for metric in _metrics(questions):
+    metrics = _metrics(questions)
+    if not metrics:
+        return list(rows), used
+    graded = [{**row, "scores": dict(row["scores"])} for row in rows]
+    for metric in metrics:
         places = [
             place
             for place, (question, row) in enumerate(zip(questions, graded, strict=True))

@@ -7,7 +7,6 @@ Information Retrieval, 1979, ch. 7, with beta 1). Nothing expected and nothing g
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -15,7 +14,6 @@ from liftgate.evaluation.scorers.json_text import NOT_JSON, in_one_form, parse_p
 
 VERSION: Final = 1
 OPTIONS: Final[Mapping[str, tuple[type, bool]]] = {"fields": (list, False), "ignore_case": (bool, False)}
-_Items = Counter[tuple[str, str]]
 
 
 def score(output: str, expected: Any, options: Mapping[str, Any]) -> float | None:
@@ -23,7 +21,10 @@ def score(output: str, expected: Any, options: Mapping[str, Any]) -> float | Non
     answer = parse_plain(output)
     if not isinstance(answer, dict):
         return 0.0
-    return _f1(*_counts(_items(answer, options), _items(expected, options)))
+    right = invented = missed = 0
+    for counts in _by_field(answer, expected, options).values():
+        right, invented, missed = right + counts[0], invented + counts[1], missed + counts[2]
+    return _f1(right, invented, missed)
 
 
 def problem(expected: Any, options: Mapping[str, Any]) -> str | None:
@@ -42,10 +43,7 @@ def option_problem(options: Mapping[str, Any]) -> str | None:
 def detail(output: str, expected: Any, options: Mapping[str, Any]) -> dict[str, list[int]]:
     """Field → [right items, invented items, missing items]."""
     answer = parse_plain(output)
-    found = _items(answer, options) if isinstance(answer, dict) else Counter()
-    wanted = _items(expected, options)
-    fields = sorted({name for name, _ in found.keys() | wanted.keys()})
-    return {field: list(_counts(_of(found, field), _of(wanted, field))) for field in fields}
+    return _by_field(answer if isinstance(answer, dict) else {}, expected, options)
 
 
 def aggregate(details: Sequence[Any]) -> dict[str, Any]:
@@ -70,21 +68,33 @@ def _f1(both: int, only_found: int, only_wanted: int) -> float:
     return 2 * both / (2 * both + only_found + only_wanted) if both + only_found + only_wanted else 1.0
 
 
-def _counts(found: _Items, wanted: _Items) -> tuple[int, int, int]:
-    return (found & wanted).total(), (found - wanted).total(), (wanted - found).total()
+def _by_field(
+    answer: Mapping[str, Any], expected: Mapping[str, Any], options: Mapping[str, Any]
+) -> dict[str, list[int]]:
+    """Field → [right, invented, missed] items."""
+    found, wanted = _items(answer, options), _items(expected, options)
+    counts: dict[str, list[int]] = {}
+    for item in found.keys() | wanted.keys():
+        given, asked = found.get(item, 0), wanted.get(item, 0)
+        kept = counts.setdefault(item[0], [0, 0, 0])
+        right = min(given, asked)
+        kept[0] += right
+        kept[1] += given - right
+        kept[2] += asked - right
+    return counts
 
 
-def _of(items: _Items, field: str) -> _Items:
-    return Counter({item: count for item, count in items.items() if item[0] == field})
-
-
-def _items(value: Mapping[str, Any], options: Mapping[str, Any]) -> _Items:
+def _items(value: Mapping[str, Any], options: Mapping[str, Any]) -> dict[tuple[str, str], int]:
     fields: Iterable[str] | None = options.get("fields")
     chosen = value
     if fields is not None:
         chosen = {name: found for name in fields if (found := pick(value, name)) is not NOT_JSON}
     fold = bool(options.get("ignore_case"))
-    return Counter((path, _form(leaf, fold)) for path, leaf in _leaves(chosen, ""))
+    counts: dict[tuple[str, str], int] = {}
+    for path, leaf in _leaves(chosen, ""):
+        item = (path, _form(leaf, fold))
+        counts[item] = counts.get(item, 0) + 1
+    return counts
 
 
 def _form(leaf: Any, fold: bool) -> str:
