@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 MODEL := $(VENV)/share/liftgate
+VOCABULARY := $(VENV)/share/vocabulary
 SERVERS := $(VENV)/share/servers
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
@@ -42,12 +43,17 @@ check: install
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@echo "check: clean"
 
+$(VOCABULARY): requirements/vocabulary.txt $(STAMP)
+	@$(PIP) download --no-deps --require-hashes --only-binary=:all: --platform manylinux2014_x86_64 \
+		-r requirements/vocabulary.txt --dest $(VOCABULARY)
+	@touch $(VOCABULARY)
+
 $(SERVERS): requirements/servers.txt $(STAMP)
 	@$(BIN)/python -m venv $(SERVERS)
 	@$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/servers.txt
 	@touch $(SERVERS)
 
-acceptance: install $(SERVERS)
+acceptance: install $(VOCABULARY) $(SERVERS)
 	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
 
 docs: install

@@ -1,7 +1,10 @@
 """Exact token counts without a network: OpenAI's encodings compiled in, and how chat rows are charged.
 
-A message costs 3 tokens beside its text and a row 3 more (the convention of OpenAI's cookbook); tool
-definitions are charged in the TypeScript-like form that the models are trained on.
+A message costs 3 tokens beside its text and a row 3 more (the convention of OpenAI's cookbook). Tool definitions
+are charged once a row, in the TypeScript-like form that the models are trained on: a finished job was billed 5.6
+times what its messages alone came to, and 1.09 times this rendering, which the policy's buffer covers. Switches
+such as `parallel_tool_calls` cost nothing. Counts equal tiktoken's but for letters that Unicode took in after
+tiktoken's tables were made.
 """
 
 from __future__ import annotations
@@ -22,13 +25,17 @@ _MODELS: Final = (
     (r"gpt-oss", "o200k_harmony"),
     (r"gpt-(4o|4\.1|4\.5|5)|chatgpt-4o|o[1-9](-|$)", "o200k_base"),
     (r"gpt-(4|3\.5|35)|text-embedding-3|davinci-002|babbage-002", "cl100k_base"),
-    (r"qwen", "qwen3.5"),
+    (r"qwen[-_]?3\.5", "qwen3.5"),
 )
 _BATCH: Final = 8192
 
 
 def encoding_for(model: str) -> str:
-    """The encoding of a model, or of an encoding's own name; o200k_base for models without a public one."""
+    """The encoding of a model, or of an encoding's own name.
+
+    Models without a public tokenizer, or with one that is not carried here, count as o200k_base; whether that is
+    an estimate says `has_public_tokenizer`.
+    """
     if model in ENCODINGS:
         return model
     name = model.removeprefix("ft:").lower()
@@ -39,7 +46,7 @@ def encoding_for(model: str) -> str:
 
 
 def has_public_tokenizer(model: str) -> bool:
-    """False when a count for this model is an estimate, to be shown as a range."""
+    """False when a count for this model is an estimate, to be shown as a range: its encoding is not here."""
     name = model.removeprefix("ft:").lower()
     return model in ENCODINGS or any(re.match(p, name) or re.search(rf"/{p}", name) for p, _ in _MODELS)
 
@@ -183,6 +190,8 @@ _PLAIN_TYPES: Final = {
 def _typescript(schema: Any) -> str:
     if not isinstance(schema, dict):
         return "any"
+    if isinstance(union := schema.get("anyOf") or schema.get("oneOf"), list):
+        return " | ".join(map(_typescript, union))
     if isinstance(schema.get("enum"), list):
         return " | ".join(f'"{value}"' if isinstance(value, str) else str(value) for value in schema["enum"])
     kind = schema.get("type")
