@@ -26,24 +26,28 @@ rows that have a `metadata.id` can be waived for those rows, with an owner and a
 Every row shown here is our own invention."""
 _WAIVABLE = "Can be waived for named rows."
 _NOT_WAIVABLE = "Cannot be waived."
+_EXTRA = "Asked for by name"
 _BESIDE = "What stands beside the rows"
 
 
 def document() -> str:
     """The whole page."""
-    from liftgate.data.beside import BESIDE
+    from liftgate.data.beside import BESIDE, EXTRA
     from liftgate.data.checks import RULES
 
     families: dict[str, list[str]] = {}
     for rule, function in RULES.items():
         families.setdefault(_family(function), []).append(rule)
     lines = ["# Rules of the data gate", "", _INTRO, ""]
-    for family, rules in [*families.items(), (_BESIDE, list(BESIDE))]:
+    for family, rules in [*families.items(), (_EXTRA, list(EXTRA)), (_BESIDE, list(BESIDE))]:
         lines.append(f"- [{family}](#{_anchor(family)}): {', '.join(f'[{rule}](#{rule})' for rule in rules)}")
     for family, rules in families.items():
         lines += ["", f"## {family}"]
         for rule in rules:
             lines += ["", f"### {rule}", *_described(RULES[rule]), *_example(rule)]
+    lines += ["", f"## {_EXTRA}"]
+    for rule, check in EXTRA.items():
+        lines += ["", f"### {rule}", *_described(check), "", _WAIVABLE]
     lines += ["", f"## {_BESIDE}", "", "These need no rows, and no waiver reaches them."]
     for rule, check in BESIDE.items():
         lines += ["", f"### {rule}", *_described(check)]

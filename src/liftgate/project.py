@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from liftgate.config import Document, did_you_mean, load, parse_yaml
 from liftgate.data.card import Card, Release, ReleasedFile, read_card
@@ -28,7 +28,9 @@ from liftgate.registry.transitions import transition
 from liftgate.repository import Change, changes, commit_of, materialise, show
 from liftgate.training.cost import Price, read_prices
 from liftgate.training.manifest import Manifest, local_hyperparameters
-from liftgate.verdict.judge import Calibration
+
+if TYPE_CHECKING:
+    from liftgate.verdict.judge import Calibration
 
 CALIBRATION = "calibration.json"
 
@@ -183,6 +185,9 @@ class Ruler:
         path = self.folder / "evals" / alias / CALIBRATION
         if not path.is_file():
             return None
+        # Late, because statistics load scipy, which `plan` and `validate` do without.
+        from liftgate.verdict.judge import Calibration
+
         return Checked(
             read_bytes(path, "calibration"), Calibration.from_dict(read_json(path), path=str(path))
         )

@@ -12,7 +12,7 @@ from liftgate.commands import surroundings
 from liftgate.commands.collector import paused_collector
 from liftgate.config import parse_yaml
 from liftgate.data.asking import Asking
-from liftgate.data.beside import gate_rule_lowered, unknown_rules
+from liftgate.data.beside import EXTRA, gate_rule_lowered, unknown_rules
 from liftgate.data.card import Card, read_card
 from liftgate.data.checks import RULES, run_checks
 from liftgate.data.checks.context import Context
@@ -138,7 +138,7 @@ def about_waivers(checks: Sequence[FileCheck], today: datetime.date) -> list[Fin
     used = {waived.waiver for check in checks for waived in check.waived}
     ids = frozenset[str]().union(*(check.ids for check in checks))
     active = [waiver for waiver in waivers if waiver.expires >= today]
-    found = [*waiver_expired(waivers, today), *waiver_unused(active, used, ids, list(RULES))]
+    found = [*waiver_expired(waivers, today), *waiver_unused(active, used, ids, [*RULES, *EXTRA])]
     return with_policy(found, checks[0].policy.rules if checks else {})
 
 

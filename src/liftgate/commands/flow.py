@@ -29,6 +29,7 @@ from liftgate.plan import Plan
 from liftgate.policy import Policy
 from liftgate.project import CALIBRATION, Subject, promoted_at, read_subject, ruler_of
 from liftgate.registry.models import Alias, read_models
+from liftgate.report.annotations import inert
 from liftgate.report.build import Evidence, build_report
 from liftgate.report.data_diff import data_diff_sentence
 from liftgate.training.adapters import Adapter, find_adapter
@@ -104,7 +105,8 @@ class Flow:
         self.waived += checked.waived
         for file in checked.files:
             errors = sum(finding.severity is Severity.ERROR for finding in file.findings)
-            self.say(f"  {file.path}: {file.rows} rows, {file.tokens} tokens, {errors} errors")
+            told = inert(f"{file.path}: {file.rows} rows, {file.tokens} tokens, {errors} errors")
+            self.say(f"  {told}")
         if blocks(self.findings) and checked.release is None:
             return None
         subject = read_subject(self.root, self.alias)

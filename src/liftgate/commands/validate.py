@@ -201,10 +201,10 @@ def _explain(rule: str) -> int:
     import inspect
 
     from liftgate.config import did_you_mean
-    from liftgate.data.beside import BESIDE
+    from liftgate.data.beside import BESIDE, EXTRA
     from liftgate.data.checks import RULES
 
-    described = {**RULES, **BESIDE}
+    described = {**RULES, **EXTRA, **BESIDE}
     if rule not in described:
         near = did_you_mean(rule, list(described))
         raise InputError(f"{rule!r} is not a rule{near}", hint=f"rules: {', '.join(described)}")

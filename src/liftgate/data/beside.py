@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from liftgate.config import Document, did_you_mean
 from liftgate.data.checks import RULES
-from liftgate.data.extras.label_noise import label_noise
+from liftgate.data.extras import label_noise
 from liftgate.data.text import shown
 from liftgate.data.waivers import NEVER_WAIVED, waiver_expired, waiver_unused
 from liftgate.errors import Problem
@@ -88,15 +88,16 @@ BESIDE: Final[Mapping[str, Callable[..., Iterator[Finding]]]] = {
     "waiver-expired": waiver_expired,
     "waiver-unused": waiver_unused,
     "gate-rule-lowered": gate_rule_lowered,
-    "label-noise": label_noise,
 }
+# Rules of their own that `validate --with` adds; the other extras add to rules that are there anyway.
+EXTRA: Final[Mapping[str, Callable[..., Iterator[Finding]]]] = {label_noise.RULE: label_noise.label_noise}
 UNSWITCHABLE: Final = frozenset({"gate-rule-lowered", "uncommitted-change"})
 
 
 def unknown_rules(policy: Document) -> list[Problem]:
     """Entries of the policy's `rules` that set the severity of nothing, each with its nearest neighbour."""
     rules: Any = policy.data.get("rules", {}) if isinstance(policy.data, dict) else {}
-    known = [rule for rule in (*RULES, *BESIDE) if rule not in UNSWITCHABLE]
+    known = [rule for rule in (*RULES, *EXTRA, *BESIDE) if rule not in UNSWITCHABLE]
     return [
         Problem(
             policy.place(("rules", rule)),
