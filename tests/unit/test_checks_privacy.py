@@ -97,7 +97,9 @@ def test_a_match_is_found_in_any_text_of_the_row_and_after_an_escaped_line_end()
 
 
 def test_the_names_of_keys_do_not_make_a_number_a_phone() -> None:
-    parts = Row(1, {"messages": [{"role": "user", "content": [{"type": "text", "text": "12345678 is late"}]}]})
+    parts = Row(
+        1, {"messages": [{"role": "user", "content": [{"type": "text", "text": "12345678 is late"}]}]}
+    )
     assert [part for match in matches([parts], privacy.CANDIDATE) for part in privacy.confirmed(match)] == []
 
 
@@ -107,6 +109,7 @@ def test_the_names_of_keys_do_not_make_a_number_a_phone() -> None:
         ("AT61 1904 3002 3457 3201 and then", ["an IBAN"]),
         ("106.31.73.20 514-69-0360", ["an IP address", "a national id"]),
         ("card 4539 5787 6362 1486 12/28", ["a card number"]),
+        ("514-69-0360. 12 days ago", ["a national id"]),
         ("\t4539 5787 6362 1486", ["a card number"]),
         ("rufnummer 0961-7596216", ["a phone number"]),
     ],

@@ -197,7 +197,7 @@ values = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=400)
 @given(st.lists(values, min_size=1, max_size=4), st.booleans())
 def test_scrubbing_leaves_nothing_certain_and_changes_nothing_the_second_time(
     rows: list[Any], ascii_: bool

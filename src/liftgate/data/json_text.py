@@ -56,7 +56,7 @@ def texts(line: str) -> list[str]:
 
 
 def _is_json(text: str) -> bool:
-    if text.lstrip(" \t\r\n")[:1] not in {"{", "["}:
+    if text.lstrip(" \t\r\n")[:1] not in {"{", "[", '"'}:
         return False
     try:
         orjson.loads(text)

@@ -47,9 +47,10 @@ class Span(NamedTuple):
 def spans(text: str, before: str, *, strict: bool = False) -> list[Span]:
     """Candidates in the order of the text, none overlapping another; credentials win over the rest.
 
-    With `strict`, the words around a number do not excuse it.
+    With `strict`, the words around a number do not excuse it, and a match may start anywhere in another.
     """
-    found = [*_secrets(text, before), *_emails(text), *_candidates(text, before, strict=strict)]
+    found = [*_secrets(text, before), *_emails(text)]
+    found += sorted(_candidates(text, before, strict=strict), key=lambda span: span.kind is None)
     kept: list[Span] = []
     for span in found:
         if all(span.end <= other.start or span.start >= other.end for other in kept):
@@ -75,15 +76,19 @@ def _candidates(text: str, before: str, *, strict: bool) -> Iterator[Span]:
     # Line ends must not part a number from the word before it; the length stays.
     searched = _ESCAPED_SPACE.sub(b"  ", whole.translate(_SPACES))
     first = len(before.encode())
-    for found in compiled(privacy.CANDIDATE).finditer(searched):
+    position = 0
+    while found := compiled(privacy.CANDIDATE).search(searched, position):
         start, end = found.span()
-        if end <= first:
-            continue
         match = Match(_NO_ROW, _text(searched[start:end]), "" if strict else _text(searched[:start][-40:]))
         parts: list[tuple[str | None, int, int]] = [
             (KINDS[part.kind], part.start, part.end) for part in privacy.confirmed(match)
         ]
+        # A candidate takes along what it can, and may end inside the number that follows.
+        space = searched.find(b" ", start + (parts[-1][2] if parts else 1), end)
+        position = start + 1 if strict else end if space < 0 else space
         for kind, begin, stop in parts or [(None, int(not match.text[0].isalnum()), end - start)]:
+            if start + stop <= first:
+                continue
             at = len(_text(whole[first : max(start + begin, first)]))
             to = len(_text(whole[first : start + stop]))
             if at < to:
@@ -98,14 +103,18 @@ def _emails(text: str) -> Iterator[Span]:
 
 def _secrets(text: str, before: str) -> Iterator[Span]:
     whole = (before + text).encode()
+    searched = _ESCAPED_SPACE.sub(b"  ", whole.translate(_SPACES))
     first = len(before.encode())
-    for found in compiled(secrets.CANDIDATE).finditer(whole):
+    position = 0
+    while found := compiled(secrets.CANDIDATE).search(searched, position):
         start, end = found.span()
-        located = secrets.located(_text(whole[start:end]))
+        located = secrets.located(_text(searched[start:end]))
+        # What a long word after `password` hides may still be one itself.
+        position = end if located is not None else start + 1
         if located is None or end <= first:
             continue
-        at = max(len(_text(whole[first : max(start, first)])), len(_text(whole[first:end])) - located)
         to = len(_text(whole[first:end]))
+        at = max(len(_text(whole[first : max(start, first)])), to - located)
         if "PRIVATE KEY" in text[at:to]:
             closing = _KEY_BLOCK_END.search(text, to)
             to = closing.end() if closing else len(text)

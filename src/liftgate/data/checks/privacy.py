@@ -67,7 +67,7 @@ PHONE: Final = "a phone number"
 CARD: Final = "a card number"
 _STAND_OUT: Final = frozenset({"an IBAN", "a national id", "an IP address"})
 _LONG_CARD: Final = 15
-_WORD: Final = re.compile(r"[^ ]+")
+_WORD: Final = re.compile(r"[^ ]*[0-9A-Za-z]")
 
 
 class Part(NamedTuple):

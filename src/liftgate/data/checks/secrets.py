@@ -57,15 +57,16 @@ def secret(context: Context) -> Iterator[Finding]:
 
 def located(text: str) -> int | None:
     """How many letters at the end of a candidate are the credential itself, None when it is none."""
-    if any(pattern.fullmatch(text) for pattern in _KINDS.values()):
-        return len(text)
+    marked = [found.start() for pattern in _KINDS.values() if (found := pattern.search(text))]
+    if marked:
+        return len(text) - min(marked)
     tail = _TAIL.search(text)
     return len(tail.group()) if tail and _looks_random(tail.group()) else None
 
 
 def _kind(text: str) -> str | None:
     for kind, pattern in _KINDS.items():
-        if pattern.fullmatch(text):
+        if pattern.search(text):
             return kind
     tail = _TAIL.search(text)
     return "what looks like a credential" if tail and _looks_random(tail.group()) else None
