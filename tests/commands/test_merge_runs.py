@@ -77,7 +77,7 @@ def test_fresh_shards_ask_what_one_machine_asks_and_differ_in_nothing_but_time(r
         about.pop("results_sha256")
     assert rows[0] == rows[1]
     assert described[0] == described[1]
-    assert run("compare", "--base", "whole", "--candidate", "merged", "--out", "c")[0] == 11
+    assert run("compare", "--base", "whole", "--candidate", "merged", "--out", "c")[0] in {10, 11}
 
 
 def test_a_shard_is_not_a_run_that_can_be_compared(run: Run) -> None:
