@@ -401,3 +401,27 @@ def test_tool_calls_are_graded_and_replayed_from_their_run(run: Run, suite: Path
         run(*words, "--endpoint", "recorded", "--recorded", "live/results.jsonl", "--out", "replayed")[0] == 0
     )
     assert scores("replayed", "tool_call") == {"call": 1.0, "none": 0.0}
+
+
+def test_the_budget_holds_for_judges_too(run: Run, suite: Path, judge: OpenAIServer) -> None:
+    (suite / "judges/faithfulness.yaml").write_text(judge_file(judge.url))
+
+    def prices(*models: str) -> None:
+        entries = "".join(
+            f'  - {{provider: openai, model: {model}, input_usd_per_mtok: "10", output_usd_per_mtok: "10", '
+            'source: ours, checked_on: "2026-11-25"}\n'
+            for model in models
+        )
+        (suite / "prices.yaml").write_text(f"version: 1\nprices:\n{entries}")
+
+    with OpenAIServer() as model:
+        prices("tuned-model-7")
+        code, _, err = run(*evaluate(model, "out", "--prices", "prices.yaml", "--max-usd", "1"))
+        assert (code, model.count, judge.count) == (2, 0, 0)
+        assert "--max-usd: no price is known for the judge openai 'grader'" in err
+        prices("tuned-model-7", "grader")
+        # Room for the four answers, none for what a judgement may cost at worst.
+        code, _, err = run(*evaluate(model, "out", "--prices", "prices.yaml", "--max-usd", "0.01"))
+        assert (code, model.count, judge.count) == (5, 4, 0)
+        assert run(*evaluate(model, "out", "--prices", "prices.yaml", "--max-usd", "1"))[0] == 0
+        assert (model.count, judge.count) == (4, 4)
