@@ -82,7 +82,7 @@ def export_rows(dataset: Dataset, target: str) -> tuple[Sequence[Written], list[
         problems = shape_problems(row, row.owner)
         if problems and row.owner is None and not shape_problems(row, "trl"):
             problems = []
-        problems = problems or list(order_problems(row))
+        problems = problems or order_problems(row)
         if problems:
             refuse(row.line, problems)
         else:
