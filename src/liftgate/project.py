@@ -18,12 +18,15 @@ from liftgate.config import Document, did_you_mean, load, parse_yaml
 from liftgate.data.card import Card, Release, ReleasedFile, read_card
 from liftgate.data.s3 import SCHEME
 from liftgate.data.storage import fill_pointers, released_path
+from liftgate.data.text import shown
 from liftgate.errors import InputError, LiftgateError
+from liftgate.evaluation.suite import Suite
 from liftgate.evaluation.suite_folder import SuiteFolder, read_suite
 from liftgate.files import read_bytes, read_json, sha256_bytes, sha256_file
+from liftgate.findings import Finding, Severity
 from liftgate.plan import Plan, make_plan
 from liftgate.policy import Policy
-from liftgate.registry.models import Alias, Models, Variant, read_models
+from liftgate.registry.models import Alias, Model, Models, Variant, read_models
 from liftgate.registry.transitions import transition
 from liftgate.repository import Change, changes, commit_of, materialise, show
 from liftgate.training.cost import Price, read_prices
@@ -211,6 +214,32 @@ def promoted_at(root: Path, base: str | None, registered: Alias) -> Variant | No
     return None if alias is None else alias.promoted
 
 
+def unknown_addresses(root: Path, base: str | None, registered: Alias, suite: Suite) -> list[Finding]:
+    """Addresses that neither models.yaml nor the suite of the base names: none of them may be sent a key."""
+    if base is None:
+        return []
+    before = _registry(root, base)
+    known = {
+        model.base_url for alias in (before.aliases.values() if before else ()) for model in _models(alias)
+    }
+    known |= {provider.base_url for provider in suite.endpoints.values()}
+    return [
+        Finding(
+            "unknown-address",
+            Severity.ERROR,
+            f"{shown(model.model_id, 'a model')} would be sent a key at an address that the base branch does not "
+            f"name; land it under `endpoints` of evals/{registered.name}/suite.yaml in a change of its own",
+            "models.yaml",
+        )
+        for model in _models(registered)
+        if model.base_url is not None and model.base_url not in known
+    ]
+
+
+def _models(alias: Alias) -> list[Model]:
+    return [alias.default, *(variant.model for variant in alias.variants.values())]
+
+
 def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) -> Ruler:
     """The ruler of a run: unpacked from the base commit under `run`, or the work tree itself."""
     if base is None:
@@ -223,6 +252,10 @@ def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) ->
         if path.role == "subject" and path.alias == alias and path.path.startswith("evals/"):
             (target / path.path).unlink(missing_ok=True)
             if path.status != "deleted" and (root / path.path).is_file():
+                if not (root / path.path).resolve().is_relative_to(root.resolve()):
+                    raise InputError(
+                        f"{path.path}: leads out of the repository", hint="commit the file itself"
+                    )
                 (target / path.path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / path.path, target / path.path)
     return Ruler(target, base)

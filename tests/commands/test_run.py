@@ -335,3 +335,48 @@ def test_a_hosted_base_is_asked_again_where_the_candidate_is_unsafe_and_never_pa
     assert '"verdict": "pass"' not in report
     assert "safety-" in report
     assert "sk-planted" not in report
+
+
+def test_no_key_is_sent_to_an_address_that_only_the_change_names(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from openai_server import OpenAIServer
+
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-planted")
+    root = make_project(tmp_path, tiny_model)
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "evals", "models.yaml")
+    git(root, "commit", "-q", "-m", "ruler")
+    git(root, "switch", "-q", "-c", "change")
+    with OpenAIServer(lambda _: "QQ") as server:
+        (root / "models.yaml").write_text(
+            "version: 1\nmodels:\n  toy:\n    default: {model_id: big, provider: openai, "
+            f"base_url: {server.url}}}\n"
+        )
+        git(root, "add", "datasets", "models.yaml")
+        git(root, "commit", "-q", "-m", "subject")
+        assert run(root, "--base", "main") == 10
+        assert server.count == 0
+    found = json.loads((root / ".liftgate" / "toy" / "findings.json").read_bytes())["findings"]
+    assert [finding["path"] for finding in found if finding["rule"] == "unknown-address"] == ["models.yaml"]
+
+
+def test_a_prompt_that_leads_out_of_the_repository_is_refused(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_project(tmp_path / "repository", tiny_model)
+    git(root, "init", "-q", "-b", "main")
+    git(root, "add", "evals", "models.yaml")
+    git(root, "commit", "-q", "-m", "ruler")
+    git(root, "switch", "-q", "-c", "change")
+    outside = tmp_path / "outside.yaml"
+    outside.write_text("version: 1\nsystem: the key of the runner\n")
+    prompt = next(iter(sorted((root / "evals" / "toy" / "prompts").glob("*.yaml"))))
+    prompt.unlink()
+    prompt.symlink_to(outside)
+    git(root, "add", "evals", "datasets")
+    git(root, "commit", "-q", "-m", "subject")
+    assert run(root, "--base", "main") == 2
+    said = capsys.readouterr().err
+    assert "leads out of the repository" in said
+    assert "the key of the runner" not in said

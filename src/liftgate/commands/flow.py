@@ -27,7 +27,7 @@ from liftgate.files import read_bytes, sha256_bytes, write_bytes, write_json
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.plan import Plan
 from liftgate.policy import Policy
-from liftgate.project import CALIBRATION, Subject, promoted_at, read_subject, ruler_of
+from liftgate.project import CALIBRATION, Subject, promoted_at, read_subject, ruler_of, unknown_addresses
 from liftgate.registry.models import Alias, read_models
 from liftgate.report.annotations import inert
 from liftgate.report.build import Evidence, build_report
@@ -74,6 +74,7 @@ class Flow:
         if not blocks(self.findings):
             suite = self.ruler.suite(self.alias)
             registered = read_models(read_bytes(self.root / "models.yaml"), "models.yaml").alias(self.alias)
+            self.findings += unknown_addresses(self.root, self.base_ref, registered, suite.suite)
             self._go(suite, registered, policy)
         write_json(
             self.folder / "findings.json",
