@@ -113,6 +113,10 @@ class ProviderError(LiftgateError):
     exit_code = ExitCode.PROVIDER_FAILED
 
 
+class ReplyLost(ProviderError):
+    """A create was sent and no answer came: it may or may not have happened. Never send it again; look it up."""
+
+
 class StillRunning(LiftgateError):
     """The work is not finished, nothing is lost, and the hint is the command that resumes it."""
 
