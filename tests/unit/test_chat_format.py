@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liftgate.evaluation.chat_format import Fault, Retry, body, read_reply, retry_after_s
+from liftgate.evaluation.chat_format import body, read_reply
 from liftgate.evaluation.completion import Completion, Request, Sampling
+from liftgate.evaluation.faults import Fault, Retry, retry_after_s
 
 TOOL = {"type": "function", "function": {"name": "refund"}}
 

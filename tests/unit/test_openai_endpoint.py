@@ -15,7 +15,8 @@ import pytest
 from liftgate.errors import InputError, ProviderError
 from liftgate.evaluation.completion import Completion, Failure, Outcome, Request, Sampling
 from liftgate.evaluation.endpoints import Settings, open_endpoint
-from liftgate.evaluation.endpoints.openai import OpenAIEndpoint, chat_url, quotable
+from liftgate.evaluation.endpoints.openai import OpenAIEndpoint, chat_url
+from liftgate.evaluation.http import Clocks, quotable
 from liftgate.evaluation.limits import Limits
 from liftgate.training.cost import TokenPrice
 from openai_server import Fault, OpenAIServer
@@ -42,10 +43,7 @@ def endpoint(server: OpenAIServer, clock: Clock | None = None, **settings: Any) 
     return OpenAIEndpoint(
         "m",
         chat_url(server.url),
-        sleep=clock.sleep,
-        now=clock,
-        unix_time=lambda: 0.0,
-        jitter=lambda: 1.0,
+        clocks=Clocks(sleep=clock.sleep, now=clock, unix_time=lambda: 0.0, jitter=lambda: 1.0),
         **settings,
     )
 
@@ -299,7 +297,7 @@ def test_a_providers_remark_is_quoted_only_when_it_cannot_hold_the_prompt() -> N
     request = Request([{"role": "user", "content": "my card was stolen in Lisbon"}], None, Sampling())
     assert quotable("no such model\n\x1b[31m", request) == "no such model [31m"
     assert quotable("bad value: 'my card was stolen in L'", request) == ""
-    assert quotable("key sk-1 is wrong", request, secret="sk-1") == "key *** is wrong"
+    assert quotable("key sk-1 is wrong", request, secrets=["sk-1"]) == "key *** is wrong"
     assert len(quotable("x" * 999, request)) == 200
 
 
@@ -310,7 +308,8 @@ def models_asked(server: OpenAIServer) -> str:
 def both(server: OpenAIServer, wanted: list[int], **settings: Any) -> dict[int, Outcome]:
     clock = Clock()
     base, candidate = (
-        OpenAIEndpoint(name, chat_url(server.url), sleep=clock.sleep, now=clock, **settings) for name in "bc"
+        OpenAIEndpoint(name, chat_url(server.url), clocks=Clocks(clock.sleep, clock), **settings)
+        for name in "bc"
     )
     return dict(base.complete_both(candidate, requests(3) + requests(3), 3, wanted))
 

@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liftgate.evaluation.chat_format import Fault, Retry
+from liftgate.evaluation.faults import Fault, Retry
 from liftgate.evaluation.pacing import ATTEMPTS, HOPELESS, Pace
 
 THROTTLED = Fault("throttled", "", Retry.THROTTLED)

@@ -5,50 +5,14 @@ Pure: any status, headers and bytes have one defined meaning, an answer or a fau
 
 from __future__ import annotations
 
-import email.utils
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from enum import Enum
 from typing import Any, Final
 
 import orjson
 
 from liftgate.evaluation.completion import Completion, Request, with_well_formed_text
-
-
-class Retry(Enum):
-    """What a fault means for the request, and for the run."""
-
-    NO = "no"
-    """This case cannot be answered."""
-    THROTTLED = "throttled"
-    """The server asks for patience."""
-    OVERLOADED = "overloaded"
-    """The server failed; it may recover."""
-    CONNECTION = "connection"
-    """The reply never came whole."""
-    UNREACHABLE = "unreachable"
-    """Nothing listens there."""
-    TIMEOUT = "timeout"
-    """The reply did not come in time."""
-    GARBLED = "garbled"
-    """The reply came whole and means nothing."""
-    RUN = "run"
-    """Every other request would meet the same: the run fails."""
-
-
-@dataclass(frozen=True)
-class Fault:
-    """Why one attempt gave no answer. `detail` is the provider's own remark, kept out of results and logs
-    unless it is known not to quote the prompt."""
-
-    kind: str
-    message: str
-    retry: Retry
-    retry_after_s: float | None = None
-    detail: str = ""
-
+from liftgate.evaluation.faults import Fault, Retry, garbled, retry_after_s
 
 WANTS_OTHER_LIMIT: Final = "wants-max-completion-tokens"
 _PASSING: Final = frozenset({408, 409, 425})
@@ -95,17 +59,17 @@ def read_reply(
 
 
 def _answer(payload: bytes, latency_ms: float, *, tools: bool) -> Completion | Fault:
-    reply = _parse(payload)
+    reply = parsed(payload)
     if not isinstance(reply, dict):
-        return _garbled("not-json", "the server's reply is not a JSON object")
+        return garbled("not-json", "the server's reply is not a JSON object")
     if isinstance(reply.get("error"), dict):
         # Some gateways answer 200 and put the provider's error inside.
         return _refusal(_inner_status(reply["error"]), {}, payload, 0.0)
     choices = reply.get("choices")
     if not isinstance(choices, list) or not choices:
-        return _garbled("empty-choices", "the server's reply holds no choice")
+        return garbled("empty-choices", "the server's reply holds no choice")
     if not isinstance(choices[0], dict) or not isinstance(choices[0].get("message"), dict):
-        return _garbled("no-message", "the server's choice holds no message")
+        return garbled("no-message", "the server's choice holds no message")
     usage = reply.get("usage")
     return _completion(choices[0], usage if isinstance(usage, dict) else {}, latency_ms, tools=tools)
 
@@ -117,7 +81,7 @@ def _completion(
         return Fault("content-filter", "the provider's content filter withheld the answer", Retry.NO)
     text, calls = _text(choice["message"]), _calls(choice["message"])
     if text is None:
-        return _garbled("no-text", "the server's message holds neither text nor tool calls")
+        return garbled("no-text", "the server's message holds neither text nor tool calls")
     if calls and not tools:
         return Fault("unexpected-tool-call", "the model called a tool although none was on offer", Retry.NO)
     ended = "length" if choice.get("finish_reason") == "length" else "tool_calls" if calls else "stop"
@@ -169,7 +133,7 @@ def _count(usage: Mapping[str, Any], key: str) -> int | None:
 
 
 def _refusal(status: int, headers: Mapping[str, str], payload: bytes, unix_s: float) -> Fault:
-    reply = _parse(payload)
+    reply = parsed(payload)
     error = reply.get("error") if isinstance(reply, dict) else None
     if not isinstance(error, dict):
         error = reply if isinstance(reply, dict) else {"message": error if isinstance(error, str) else ""}
@@ -227,11 +191,8 @@ def _inner_status(error: Mapping[str, Any]) -> int:
     return code if isinstance(code, int) and 400 <= code < 600 else 500
 
 
-def _garbled(kind: str, message: str) -> Fault:
-    return Fault(kind, message, Retry.GARBLED)
-
-
-def _parse(payload: bytes) -> Any:
+def parsed(payload: bytes) -> Any:
+    """The JSON value in a reply; None when there is none."""
     try:
         return orjson.loads(payload)
     except orjson.JSONDecodeError:
@@ -241,23 +202,3 @@ def _parse(payload: bytes) -> Any:
         return json.loads(payload)
     except (ValueError, RecursionError):
         return None
-
-
-def retry_after_s(headers: Mapping[str, str], unix_s: float) -> float | None:
-    """Seconds that the server asks to wait: `retry-after-ms`, or `Retry-After` as seconds or as a date."""
-    try:
-        if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return _seconds(float(milliseconds) / 1000)
-        value = headers.get("Retry-After")
-        if value is None:
-            return None
-        try:
-            return _seconds(float(value))
-        except ValueError:
-            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - unix_s)
-    except (ValueError, TypeError, OverflowError):
-        return None
-
-
-def _seconds(value: float) -> float | None:
-    return value if 0 <= value < float("inf") else None

@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import Final
 
-from liftgate.evaluation.chat_format import Fault, Retry
+from liftgate.evaluation.faults import Fault, Retry
 
 # Attempts that one request may make for each sort of fault before its case counts as an error.
 ATTEMPTS: Final = {
