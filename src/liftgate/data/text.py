@@ -16,6 +16,9 @@ _ASCII_SPACES: Final = bytes(32 if chr(code).isspace() else code for code in ran
 
 _IDENTIFIER: Final = frozenset(string.ascii_letters + string.digits + "_-.:/")
 
+_LONG_RUN: Final = re.compile("[A-Za-z0-9]{16,}")
+_LONG_NUMBER: Final = re.compile("[0-9](?:[_.:/-]?[0-9]){8}")
+
 _LATIN: Final = "aabeekmhopctyxxijsdqwlvnuafgzrt"
 _LOOKALIKE: Final = "аαвеєкмнорстухχіјѕԁԛԝӏνпυɑƒɡᴢгτ"
 _SUSPICIOUS = re.compile(
@@ -92,8 +95,14 @@ def normal_print(text: str) -> bytes:
 
 
 def is_identifier(text: str) -> bool:
-    """True for one short ASCII word such as a key, a label or an id; anything else may be a row's text."""
-    return 0 < len(text) <= 48 and all(letter in _IDENTIFIER for letter in text)
+    """True for one short ASCII word such as a key, a label or an id; anything else may be a row's text.
+
+    False for what may be a credential or somebody's number, whatever place it was put in: a long run of letters
+    and digits mixed, or a number of nine digits and more.
+    """
+    if not 0 < len(text) <= 48 or not all(letter in _IDENTIFIER for letter in text):
+        return False
+    return not _LONG_NUMBER.search(text) and not any(map(_DIGIT.search, _LONG_RUN.findall(text)))
 
 
 def shown(name: str, otherwise: str) -> str:

@@ -53,7 +53,7 @@ def pii(context: Context) -> Iterator[Finding]:
     Fix: `liftgate data scrub` puts consistent placeholders in their place.
     """
     found: dict[int, dict[str, Row]] = {}
-    for match in matches(context.rows, CANDIDATE):
+    for match in matches(context.dataset.rows, CANDIDATE):
         for part in confirmed(match):
             found.setdefault(match.row.line, {})[part.kind] = match.row
     for kinds in found.values():

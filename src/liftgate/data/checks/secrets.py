@@ -48,7 +48,8 @@ def secret(context: Context) -> Iterator[Finding]:
     Fix: revoke it first, then remove the row. This finding cannot be waived.
     """
     told: set[tuple[int, str]] = set()
-    for match in matches(context.rows, CANDIDATE):
+    # Rows of a broken shape too: whoever must mend the row should revoke the credential now.
+    for match in matches(context.dataset.rows, CANDIDATE):
         kind = _kind(match.text)
         if kind and (match.row.line, kind) not in told:
             told.add((match.row.line, kind))

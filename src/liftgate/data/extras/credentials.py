@@ -20,7 +20,7 @@ def more_secrets(context: Context) -> Iterator[Finding]:
     """Credentials that the rule `secret` does not know, as findings of that rule; nothing is sent anywhere."""
     scanner = _scanner()
     told = {finding.line for finding in secret(context)}
-    for rows, text, ends in batches(context.rows, _written):
+    for rows, text, ends in batches(context.dataset.rows, _written):
         found = sorted((f.location["start_offset"], f.rule_id) for f in scanner.scan(text) if f.visible)
         at = 0
         for start, name in found:
