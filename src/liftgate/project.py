@@ -30,7 +30,7 @@ from liftgate.registry.models import Alias, Model, Models, Variant, read_models
 from liftgate.registry.transitions import transition
 from liftgate.repository import Change, changes, commit_of, materialise, show
 from liftgate.training.cost import Price, read_prices
-from liftgate.training.manifest import Manifest, local_hyperparameters
+from liftgate.training.manifest import Manifest, hosted_hyperparameters, local_hyperparameters
 
 if TYPE_CHECKING:
     from liftgate.verdict.judge import Calibration
@@ -78,26 +78,42 @@ class Subject:
             sha256_file(self.data(validation)) if validation else None,
         )
 
-    def manifest(self, base_revision: str) -> Manifest:
-        """What would be trained. Raises `InputError` when the card says nothing about training."""
-        training = self.card.document.data.get("training")
+    @property
+    def training(self) -> Mapping[str, Any]:
+        """The card's training section. Raises `InputError` when it has none."""
+        training: Mapping[str, Any] | None = self.card.document.data.get("training")
         if not training:
             raise InputError(
                 f"{self.card.path}: the card has no training section",
                 hint="see datasets/support-intent/card.yaml",
             )
+        return training
+
+    @property
+    def is_hosted(self) -> bool:
+        """True when the rows leave this machine to be trained on."""
+        return bool(self.training["provider"] != "local")
+
+    def manifest(self, base_revision: str | None = None) -> Manifest:
+        """What would be trained; a hosted base is its own revision, since providers date their models.
+
+        Raises `InputError` when the card says nothing about training.
+        """
+        training, hosted = self.training, self.is_hosted
+        if base_revision is None and not hosted:
+            raise InputError(f"{self.card.path}: a local base has a revision", hint="resolve the base first")
         train_sha256, validation_sha256 = self._sha256
         return Manifest(
             alias=self.card.alias,
             provider=training["provider"],
             base=training["base"],
-            base_revision=base_revision,
-            method=training.get("method", "lora"),
+            base_revision=training["base"] if hosted else str(base_revision),
+            method=training.get("method", "supervised" if hosted else "lora"),
             seed=training.get("seed", 0),
             dataset_version=self.release.version,
             train_sha256=train_sha256,
             validation_sha256=validation_sha256,
-            hyperparameters=local_hyperparameters(training),
+            hyperparameters=hosted_hyperparameters(training) if hosted else local_hyperparameters(training),
         )
 
 

@@ -90,3 +90,47 @@ def test_versions_are_sorted_by_number_not_by_letter() -> None:
     text = "".join(f"  - {{version: {v}, train: {{file: {v}.jsonl, sha256: {SHA}}}}}\n" for v in versions)
     ordered = sorted(read_card(HEAD + text, "card.yaml").releases, key=lambda release: release.order)
     assert [release.version for release in ordered] == ["1.2.0", "1.9.0", "1.10.0"]
+
+
+def trained(training: str) -> Card:
+    return card("rows.jsonl", more=f"training: {training}\n")
+
+
+@pytest.mark.parametrize(
+    ("training", "sentence"),
+    [
+        ("{provider: local, base: b, epochs: auto}", "a local training takes a number, not auto"),
+        ("{provider: local, base: b, method: dpo}", "provider local trains by lora, not by dpo"),
+        ("{provider: local, base: b, beta: 1}", "'beta' means nothing to provider local; remove it"),
+        ("{provider: openai, base: b, rank: 8}", "'rank' means nothing to provider openai; remove it"),
+        (
+            "{provider: openai, base: b, method: lora}",
+            "provider openai trains by supervised, dpo, reinforcement, not by lora",
+        ),
+        ("{provider: azure, base: b, method: dpo, grader: {}}", "a grader goes with method reinforcement"),
+        ("{provider: openai, base: b, method: reinforcement}", "a grader goes with method reinforcement"),
+        ("{provider: bedrock, base: b, beta: 0.1}", "beta goes with method dpo"),
+        ("{provider: openai, base: b, epochs: many}", "expected auto (not local), or a number from 1 to 50"),
+    ],
+)
+def test_a_training_section_holds_only_what_its_provider_and_method_know(
+    training: str, sentence: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        trained(training)
+    assert sentence in str(refused.value)
+    assert "card.yaml:12 $.training" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "training",
+    [
+        "{provider: openai, base: gpt-4.1-nano-2025-04-14}",
+        "{provider: openai, base: b, method: dpo, beta: 0.1, epochs: 2, batch_size: auto}",
+        "{provider: azure, base: b, learning_rate_multiplier: 1.5}",
+        "{provider: bedrock, base: b, epochs: 2, learning_rate: 0.0001, warmup_steps: 3}",
+        "{provider: openai, base: b, method: reinforcement, grader: {type: string_check}}",
+    ],
+)
+def test_what_a_provider_knows_is_taken(training: str) -> None:
+    assert trained(training).document.data["training"]["base"]

@@ -28,6 +28,22 @@ LOCAL_DEFAULTS: Final[Mapping[str, Any]] = {
     "max_length": 512,
 }
 
+HOSTED_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "openai": {"epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"},
+    "azure": {"epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"},
+    "bedrock": {"epochs": "auto", "batch_size": "auto"},
+}
+"""`auto` leaves a value to the provider."""
+HOSTED_KEYS: Final = (
+    "epochs",
+    "batch_size",
+    "learning_rate_multiplier",
+    "learning_rate",
+    "warmup_steps",
+    "beta",
+    "grader",
+)
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -84,3 +100,9 @@ def local_hyperparameters(written: Mapping[str, Any]) -> dict[str, Any]:
     """The card's training section over the defaults: every value that decides the weights stands in the manifest."""
     chosen = {key: value for key, value in written.items() if key in LOCAL_DEFAULTS}
     return {**LOCAL_DEFAULTS, **chosen, "trainer_version": TRAINER_VERSION}
+
+
+def hosted_hyperparameters(written: Mapping[str, Any]) -> dict[str, Any]:
+    """What the card asks a provider for: every value that may decide the weights, `auto` where it is silent."""
+    chosen = {key: written[key] for key in HOSTED_KEYS if key in written}
+    return {**HOSTED_DEFAULTS[written["provider"]], **chosen}

@@ -80,7 +80,7 @@ def target_truncated(context: Context) -> Iterator[Finding]:
                 yield _at(context, "target-truncated", message, rendered.line)
         return
     training = context.card.document.data.get("training") if context.card else None
-    if not training:
+    if not training or training.get("provider", "local") != "local":
         return
     limit = training.get("max_length", _DEFAULT_LENGTH)
     for row, tokens in zip(context.dataset.rows, context.row_tokens, strict=True):
