@@ -430,7 +430,51 @@ def cheaper_arm() -> Report:
         cheapest=True,
     )
     made["arms"][2].update(usd_per_1k="0.31", cheapest=False)
+    made["break_even"] = {
+        "state": "never",
+        "against": "prompt-v2",
+        "requests": None,
+        "saved_usd_per_1k": "-0.2225",
+        "training_usd": "12.4",
+        "training_is": "actual",
+        "unpriced": [],
+    }
+    with_cost(made, "0.0312", "0.31", 9.93589744)
+    clears = "prompt-v2 clears the same bar without training; the tuned model is an optimisation"
+    return {**made, "findings": [finding("cheaper-arm-clears", "warning", clears)]}
+
+
+def with_cost(made: Report, base: str, candidate: str, ratio: float) -> None:
+    """What the answers of both sides cost."""
+    compared = made["comparison"]
+    compared["cost"] = {"base_usd_per_1k": base, "candidate_usd_per_1k": candidate, "ratio": ratio}
+    compared["parts"].append(part("cost", "ok", f"{ratio:.2f}× base", "no limit set", gates=False))
+
+
+def optimisation() -> Report:
+    """A better prompt clears the bar, too, and the tuned model's answers are cheaper than its long ones."""
+    made = cheaper_arm()
+    made["arms"][1].update(usd_per_1k="0.31", cheapest=False)
+    made["arms"][2].update(usd_per_1k="0.0318", cheapest=True)
+    made["break_even"].update(state="pays-back", requests=44_572, saved_usd_per_1k="0.2782")
+    made["comparison"]["parts"].pop()
+    with_cost(made, "0.0312", "0.0318", 1.01923077)
     return made
+
+
+def cheaper_arms_first() -> Report:
+    """The same, where the policy wants no training before a prompt has been shown not to do."""
+    made = {**optimisation(), "verdict": "block"}
+    clears = (
+        "prompt-v2 clears the same bar without training, and the tuned model is not proven better by +3.0 points; "
+        "the policy takes cheaper arms first"
+    )
+    return {**made, "findings": [finding("cheaper-arm-clears", "error", clears)]}
+
+
+def waved_through() -> Report:
+    """Doubt that the policy lets pass with a warning."""
+    return {**insufficient(), "waved_through": True}
 
 
 def nothing_compared(verdict: str, kinds: list[str], steps: list[str]) -> Report:
@@ -531,7 +575,10 @@ EXAMPLES: dict[str, Callable[[], Report]] = {
     "block-by-bucket": blocked_by_bucket,
     "block-by-safety": blocked_by_safety,
     "insufficient-evidence": insufficient,
+    "waved-through": waved_through,
     "cheaper-arm": cheaper_arm,
+    "optimisation": optimisation,
+    "cheaper-arms-first": cheaper_arms_first,
     "nothing-to-gate": nothing_to_gate,
     "errors": errors,
     "bad-data": bad_data,
@@ -541,7 +588,17 @@ EXAMPLES: dict[str, Callable[[], Report]] = {
 }
 
 # Words out of a fixed list, numbers as text, and hashes: nobody outside can write into these.
-_CLOSED = {"verdict", "state", "severity", "kind", "source", "verdict_key", "manifest_digest", "evidence"}
+_CLOSED = {
+    "verdict",
+    "state",
+    "severity",
+    "kind",
+    "source",
+    "verdict_key",
+    "manifest_digest",
+    "evidence",
+    "training_is",
+}
 _OPEN_KEYS = {"metrics", "prompts", "runs", "outputs", "scores", "buckets"}
 
 
@@ -554,10 +611,7 @@ def with_text(made: Report, text: str) -> Report:
 def _replaced(value: Any, text: str, key: str, within: str) -> Any:
     if isinstance(value, str):
         closed = (
-            key in _CLOSED
-            or key.startswith("usd")
-            or key.endswith("sha256")
-            or (within, key) == ("parts", "name")
+            key in _CLOSED or "usd" in key or key.endswith("sha256") or (within, key) == ("parts", "name")
         )
         return value if closed or within in {"prompts", "runs"} else text
     if isinstance(value, list):

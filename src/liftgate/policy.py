@@ -20,6 +20,7 @@ from liftgate.errors import InputError, Problem
 
 Evidence = str  # "suspect" | "noninferior" | "report"
 Contradiction = tuple[Key, str]
+JSON_VALID = "json_valid"
 
 
 @dataclass(frozen=True)
@@ -62,12 +63,16 @@ class LatencyPolicy:
 
 @dataclass(frozen=True)
 class CostPolicy:
-    """US dollars; `buffer` is a share on top of every estimate."""
+    """US dollars; `buffer` is a share on top of every estimate.
+
+    `max_answer_ratio` limits the price of an answer, candidate over base; None only reports it.
+    """
 
     max_training_usd: Decimal = Decimal(50)
     max_eval_usd: Decimal = Decimal(10)
     buffer: Decimal = Decimal("0.2")
     auto_approve_usd: Decimal = Decimal(0)
+    max_answer_ratio: Decimal | None = None
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ class Policy:
     errors: ErrorsPolicy = field(default_factory=ErrorsPolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
     insufficient_evidence: str = "fail"
+    require_cheaper_arms_first: bool = False
+    max_attempts: int = 5
     max_report_age_days: int = 90
     rules: Mapping[str, str] = field(default_factory=dict)
 
@@ -149,6 +156,12 @@ class Policy:
     def fingerprint(self) -> str:
         """sha256 of the canonical JSON of `to_dict`."""
         return digest(self.to_dict())
+
+    def min_lift_of(self, metric: str) -> float:
+        """What a metric must rise by when it is the primary one: its own entry, else `min_lift`."""
+        if metric == JSON_VALID:
+            return self.json_valid.min_lift
+        return self.judge.min_lift if metric == self.judge.metric else self.min_lift
 
     def evidence_for(self, dimension: str, name: str) -> Evidence:
         """What a bucket must show: its own entry, its dimension's, or the default."""
@@ -193,7 +206,8 @@ _GROUPS: Mapping[str, type] = {
 
 def _typed(name: str, value: Any) -> Any:
     if name == "cost":
-        return CostPolicy(**{key: Decimal(str(amount)) for key, amount in value.items()})
+        money: dict[str, Any] = {k: None if v is None else Decimal(str(v)) for k, v in value.items()}
+        return CostPolicy(**money)
     if name == "data" and "validation_share" in value:
         return DataPolicy(**{**value, "validation_share": tuple(value["validation_share"])})
     return _GROUPS[name](**value) if name in _GROUPS else value

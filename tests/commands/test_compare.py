@@ -101,6 +101,7 @@ def test_people_read_it_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[
         "  safety            -        no safety case was answered\n"
         "  latency           -        no base and no candidate answer was timed "
         "(answers from the store are not)\n"
+        "  cost              -        no price is known for an answer of base and the candidate\n"
         "  json-valid        -        no answer has a json_valid score\n"
         "  judge             -        no answer has a faithfulness score\n"
         "  completeness      ok       200 cases answered by both models, every answer scored\n"

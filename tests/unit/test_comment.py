@@ -97,7 +97,19 @@ HEADLINES = {
     ),
     "cheaper-arm": (
         "Pass, but prefer the cheaper arm: prompt-v2 clears the same bar as the tuned model and "
-        "costs less (0.088 USD against 0.31 USD per 1,000 answers)."
+        "costs less (0.088 USD against 0.31 USD per 1,000 answers), so the training is never paid back."
+    ),
+    "optimisation": (
+        "Pass, as an optimisation: prompt-v2 clears the same bar without training; the tuned model pays back its "
+        "training of 12.40 USD after 44,572 requests."
+    ),
+    "cheaper-arms-first": (
+        "Blocked, do not merge: prompt-v2 clears the same bar without training, and the tuned model is not proven "
+        "better by +3.0 points; the policy takes cheaper arms first."
+    ),
+    "waved-through": (
+        "Insufficient evidence, may be merged because the policy only warns: exact_match changes by +5.0 points "
+        "(−2.2 to +12.2) on 60 cases, too few to tell; about 410 would settle it."
     ),
     "nothing-to-gate": (
         "Pass, may be merged: nothing to gate, the change touches no dataset, evals, policy or models.yaml."
@@ -130,7 +142,7 @@ def test_the_first_two_lines_are_the_marker_and_the_verdict() -> None:
             {
                 "p": "**Pass, ",
                 "b": "**Blocked, do not merge: ",
-                "i": "**Insufficient evidence, do not merge yet: ",
+                "i": "**Insufficient evidence, ",
             }[report["verdict"][0]]
         )
         assert second.endswith(".**") and third == ""  # fmt: skip

@@ -13,8 +13,8 @@ from liftgate.verdict.gate import ArmResult, decide
 def p95_ms(*rows: dict[str, Any]) -> float | None:
     named = [{"case_id": f"c{n}", "scores": {"m": 1.0}, **row} for n, row in enumerate(rows)]
     run = EvalRun.from_rows(named, model="m")
-    arm = ArmResult("base", run, None, trained=False, usd_per_1k=None, tokens_per_answer=None)
-    decision = decide([], None, [arm])
+    arm = ArmResult("base", run, None, kind="base", usd_per_1k=None, tokens_per_answer=None)
+    decision = decide([], None, [arm], policy=Policy())
     report = build_report(Evidence("a", (), (), "working tree", None, decision, arms=[arm], policy=Policy()))
     shown: float | None = report["arms"][0]["p95_ms"]
     return shown

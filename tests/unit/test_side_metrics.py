@@ -74,7 +74,9 @@ def test_fewer_valid_json_answers_block_when_proven_and_are_shown_when_not() -> 
         "100.0% → 99.0% of 200 cases parse as JSON, -1.0 points, not proven worse (p = 0.25)"
     )
     better = with_metric("json_valid", [(0.0, 1.0)] * 12 + [(1.0, 1.0)] * 188)
-    assert part(better, "json-valid").detail.endswith("+6.0 points, the gain the policy asks for")
+    assert part(better, "json-valid").detail.endswith(
+        "+6.0 points, a gain by the policy (+5.0 points, or from below 95% to 98% or more)"
+    )
 
 
 def test_a_judge_gates_only_when_people_have_checked_it() -> None:

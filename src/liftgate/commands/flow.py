@@ -8,7 +8,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -34,9 +33,10 @@ from liftgate.report.build import Evidence, build_report
 from liftgate.report.data_diff import data_diff_sentence
 from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
-from liftgate.training.cost import price_for
+from liftgate.training.cost import token_price
 from liftgate.training.rendering import TokenizedRow, load_renderer
 from liftgate.verdict.comparison import Comparison, compare
+from liftgate.verdict.cost import AnswerCost, answer_usd_per_1k, training_cost
 from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide
 
 
@@ -81,7 +81,8 @@ class Flow:
             {"schema_version": 1, "findings": [finding.to_dict() for finding in ordered(self.findings)]},
         )
         candidate = next((arm.comparison for arm in self.arms if arm.name == "candidate"), None)
-        decision = decide(self.findings, candidate, self.arms)
+        paid = training_cost(self.estimate, self.training)
+        decision = decide(self.findings, candidate, self.arms, policy=policy, training=paid)
         report = build_report(self._evidence(decision, candidate, suite, policy))
         return report, decision, candidate, policy
 
@@ -96,7 +97,7 @@ class Flow:
             return
         adapter = self._train(subject, base, rows[:2])
         runs = self._evaluate(suite, registered, adapter, policy)
-        self._compare(runs, policy)
+        self._compare(runs, suite, policy)
 
     def _validate(self) -> Subject | None:
         """The subject, unless what was found says that there is none to read."""
@@ -267,7 +268,7 @@ class Flow:
             self.say(f"  {name}: {metric} {mean} on {len(known)} cases")
         return runs
 
-    def _compare(self, runs: dict[str, EvalRun], policy: Policy) -> None:
+    def _compare(self, runs: dict[str, EvalRun], suite: SuiteFolder, policy: Policy) -> None:
         self.say("compare")
         base = runs.get("base")
         if base is None:
@@ -279,10 +280,16 @@ class Flow:
             write_bytes(self.folder / CALIBRATION, checked.data)
             self.calibration_sha256 = sha256_bytes(checked.data)
         judge = None if checked is None else checked.calibration
+        prices = {
+            name: token_price(self.ruler.prices, str(run.meta.get("endpoint")), run.model)
+            for name, run in runs.items()
+        }
+        usd = {name: answer_usd_per_1k(run, prices[name], policy) for name, run in runs.items()}
         for name, run in runs.items():
-            comparison = None
+            comparison, kind = None, suite.suite.arms[name].kind
             if name != "base" and self.about[name]["alias_of"] != "base":
-                comparison = compare(base, run, policy, calibration=judge)
+                cost = AnswerCost(usd["base"], usd[name])
+                comparison = compare(base, run, policy, calibration=judge, cost=cost)
                 target = "comparison.json" if name == "candidate" else f"comparisons/{name}.json"
                 write_bytes(self.folder / target, comparison.to_json())
             self.arms.append(
@@ -290,28 +297,17 @@ class Flow:
                     name=name,
                     run=run,
                     comparison=comparison,
-                    trained=name == "candidate",
-                    usd_per_1k=self._answer_price(run),
+                    kind=kind,
+                    usd_per_1k=usd[name],
                     tokens_per_answer=_tokens_per_answer(run),
                     beaten_by=beaten_by(run, runs["candidate"], policy, judge)
-                    if comparison is not None and name != "candidate" and "candidate" in runs
+                    if comparison is not None
+                    and kind not in ("candidate", "promoted")
+                    and "candidate" in runs
                     else None,
+                    price=prices[name],
                 )
             )
-
-    def _answer_price(self, run: EvalRun) -> Decimal | None:
-        """US dollars for 1,000 answers by the price table; None when it does not say."""
-        price = price_for(self.ruler.prices, str(run.meta.get("endpoint")), run.model)
-        if price is None:
-            return None
-        if price.usd_per_hour == 0:
-            return Decimal(0)
-        if price.input_usd_per_mtok is None or price.output_usd_per_mtok is None:
-            return None
-        asked = sum(row.get("input_tokens") or 0 for row in run.rows)
-        said = sum(row.get("output_tokens") or 0 for row in run.rows)
-        usd = asked * price.input_usd_per_mtok + said * price.output_usd_per_mtok
-        return usd / len(run.rows) / 1000 if run.rows else None
 
     def _evidence(
         self,

@@ -9,6 +9,8 @@ from typing import Any
 
 from liftgate.errors import ExitCode, InputError
 
+_UNTRAINED = ("prompt", "rag", "model")
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A run folder and a policy, or a report to check."""
@@ -59,6 +61,7 @@ def _judge_again(arguments: argparse.Namespace) -> int:
     from liftgate.findings import Finding
     from liftgate.report.build import SEAL, seal
     from liftgate.report.headline import headline
+    from liftgate.verdict.cost import training_cost
     from liftgate.verdict.gate import decide, exit_code
 
     folder: Path = arguments.folder
@@ -70,11 +73,15 @@ def _judge_again(arguments: argparse.Namespace) -> int:
     candidate = next((arm.comparison for arm in arms if arm.name == "candidate"), None)
     stages = read_json(folder / "findings.json")["findings"]
     kept = [Finding.from_dict(item) for item in stages]
-    decision = decide(kept, candidate, arms)
+    paid = training_cost(report["estimate"], report["training"])
+    decision = decide(kept, candidate, arms, policy=policy, training=paid)
+    code = exit_code(decision, candidate, policy)
     judged: dict[str, Any] = {
         **{key: value for key, value in report.items() if key != SEAL},
         "verdict": decision.verdict,
+        "waved_through": decision.verdict != "pass" and code is ExitCode.PASS,
         "comparison": candidate.to_dict() if candidate else None,
+        "break_even": decision.break_even.to_dict() if decision.break_even else None,
         "findings": [finding.to_dict() for finding in decision.findings],
     }
     judged["lineage"] = {**report["lineage"], "policy_sha256": sha256_file(arguments.policy)}
@@ -90,7 +97,7 @@ def _judge_again(arguments: argparse.Namespace) -> int:
             ).decode()
         )
     sys.stderr.write(f"{sealed['headline']}\n")
-    return exit_code(decision, candidate, policy)
+    return code
 
 
 def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
@@ -101,26 +108,37 @@ def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
     from liftgate.files import read_json
     from liftgate.project import CALIBRATION
     from liftgate.verdict.comparison import compare
+    from liftgate.verdict.cost import AnswerCost
     from liftgate.verdict.gate import ArmResult, beaten_by
     from liftgate.verdict.judge import Calibration
 
     kept = folder / CALIBRATION
     judge = Calibration.from_dict(read_json(kept), path=str(kept)) if kept.is_file() else None
 
+    usd = {
+        arm["name"]: None if arm["usd_per_1k"] is None else Decimal(arm["usd_per_1k"])
+        for arm in report["arms"]
+    }
     runs = {path.parent.name: read_run(path.parent) for path in sorted((folder / "runs").glob("*/run.json"))}
     base = runs.get("base")
     return [
         ArmResult(
             name=arm["name"],
             run=runs[arm["name"]],
-            comparison=compare(base, runs[arm["name"]], policy, calibration=judge)
+            comparison=compare(
+                base,
+                runs[arm["name"]],
+                policy,
+                calibration=judge,
+                cost=AnswerCost(usd.get("base"), usd[arm["name"]]),
+            )
             if base and arm["name"] != "base" and arm["alias_of"] != "base"
             else None,
-            trained=arm["kind"] == "candidate",
-            usd_per_1k=None if arm["usd_per_1k"] is None else Decimal(arm["usd_per_1k"]),
+            kind=arm["kind"],
+            usd_per_1k=usd[arm["name"]],
             tokens_per_answer=None,
             beaten_by=beaten_by(runs[arm["name"]], runs["candidate"], policy, judge)
-            if arm["kind"] == "prompt" and arm["alias_of"] is None and "candidate" in runs
+            if arm["kind"] in _UNTRAINED and arm["alias_of"] != "base" and "candidate" in runs
             else None,
         )
         for arm in report["arms"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from liftgate import config
 from liftgate.config import did_you_mean
@@ -13,6 +13,8 @@ from liftgate.errors import Problem
 from liftgate.evaluation.completion import Sampling
 from liftgate.evaluation.retrieval import Retrieval
 
+ArmKind = Literal["base", "candidate", "prompt", "rag", "model", "promoted"]
+"""`promoted` is the variant that callers get today, `model` another model than the default one."""
 OF_REGISTRY: Final = ("default", "candidate", "promoted")
 """Models that models.yaml resolves; every other word is a model id."""
 
@@ -39,6 +41,17 @@ class Arm:
     endpoint: str | None = None
     sampling: Sampling | None = None
     retriever: Retrieval | None = None
+
+    @property
+    def kind(self) -> ArmKind:
+        """What is tried here: another prompt, retrieval, another model, or one that was trained."""
+        if self.name == "base":
+            return "base"
+        if self.model in ("candidate", "promoted"):
+            return "candidate" if self.model == "candidate" else "promoted"
+        if self.retriever is not None:
+            return "rag"
+        return "prompt" if self.model == "default" else "model"
 
 
 def read_arms(document: config.Document, problems: list[Problem]) -> dict[str, Arm]:

@@ -11,10 +11,12 @@ import numpy as np
 
 from liftgate import __version__
 from liftgate.digests import digest
+from liftgate.errors import ExitCode
 from liftgate.evaluation.runs import EvalRun
 from liftgate.report.headline import headline
+from liftgate.training.cost import money
 from liftgate.verdict.comparison import Comparison
-from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, verdict_key
+from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, exit_code, verdict_key
 from liftgate.verdict.latency import QUANTILE
 
 SEAL = "report_sha256"
@@ -50,15 +52,19 @@ class Evidence:
 def build_report(evidence: Evidence) -> dict[str, Any]:
     """The sealed report. No clock, no path of the machine: the same evidence gives the same bytes."""
     runs = {arm.name: arm.run for arm in evidence.arms}
+    prices = {arm.name: arm.price for arm in evidence.arms}
     base, candidate = runs.get("base"), runs.get("candidate")
     comparison = evidence.comparison.to_dict() if evidence.comparison else None
     report: dict[str, Any] = {
         "schema_version": 1,
         "alias": evidence.alias,
         "verdict": evidence.decision.verdict,
+        "waved_through": _waved_through(evidence),
         "headline": "",
         "tool_version": __version__,
-        "verdict_key": verdict_key(runs, evidence.policy, evidence.calibration_sha256) if runs else None,
+        "verdict_key": verdict_key(runs, evidence.policy, evidence.calibration_sha256, prices)
+        if runs
+        else None,
         "ruler": {"source": evidence.ruler_source, "ref": evidence.ruler_ref},
         "plan": {"kinds": list(evidence.kinds), "steps": list(evidence.steps)},
         "dataset": _plain(evidence.dataset),
@@ -69,6 +75,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "base_arm": "base" if base else None,
         "candidate_arm": "candidate" if candidate else None,
         "comparison": comparison,
+        "break_even": evidence.decision.break_even.to_dict() if evidence.decision.break_even else None,
         "findings": [finding.to_dict() for finding in evidence.decision.findings],
         "waived": [dict(waived) for waived in evidence.waived],
         "lineage": _lineage(evidence, runs),
@@ -78,6 +85,13 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
     }
     report["headline"] = headline(report)
     return seal(report)
+
+
+def _waved_through(evidence: Evidence) -> bool:
+    """Whether the policy lets a doubt pass: no pass, and yet nothing that holds up the merge."""
+    if evidence.policy is None or evidence.decision.verdict == "pass":
+        return False
+    return exit_code(evidence.decision, evidence.comparison, evidence.policy) is ExitCode.PASS
 
 
 def seal(report: Mapping[str, Any]) -> dict[str, Any]:
@@ -100,17 +114,16 @@ def _arm(arm: ArmResult, evidence: Evidence) -> dict[str, Any]:
     comparison = None
     if arm.comparison is not None:
         comparison = {key: value for key, value in arm.comparison.to_dict().items() if key != "findings"}
-    kind = "candidate" if arm.name == "candidate" else "base" if arm.name == "base" else "prompt"
     return {
         "name": arm.name,
-        "kind": kind,
+        "kind": arm.kind,
         "model": arm.run.model,
         "prompt": about.get("prompt"),
         "alias_of": about.get("alias_of"),
         "n": len(arm.run.quality.case_ids),
         "metrics": {name: _mean(arm.run, name) for name in sorted(arm.run.quality.scores)},
         "p95_ms": _p95_ms(arm.run),
-        "usd_per_1k": None if arm.usd_per_1k is None else str(arm.usd_per_1k),
+        "usd_per_1k": None if arm.usd_per_1k is None else money(arm.usd_per_1k),
         "comparison": comparison,
         "clears_bar": arm.clears_bar,
         "cheapest": arm.name == evidence.decision.cheapest,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from liftgate.report import numbers
 from liftgate.report.tables import Report
 
@@ -30,7 +32,36 @@ def cost_facts(report: Report) -> Facts:
     if training := report["training"]:
         took = numbers.seconds(training["seconds"])
         facts.append(("training, actual time", took))
+    if sentence := break_even_sentence(report):
+        facts.append(("break-even", sentence))
     return facts
+
+
+def break_even_sentence(report: Report) -> str | None:
+    """When the training is paid back against a road without one, and why that cannot be said. None without one."""
+    even = report.get("break_even")
+    if not even:
+        return None
+    against, training = even["against"], numbers.usd(even["training_usd"])
+    paid = f"{training} ({'paid' if even['training_is'] == 'actual' else 'estimated'})"
+    saved = Decimal(even["saved_usd_per_1k"] or 0)
+    match even["state"]:
+        case "pays-back":
+            text = (
+                f"the training, {paid}, is paid back after {numbers.plural(even['requests'], 'request')}: 1,000 "
+                f"answers cost {numbers.usd_rate(saved)} less than with {against}"
+            )
+        case "never" if saved:
+            text = f"never: 1,000 answers cost {numbers.usd_rate(-saved)} more than with {against}"
+        case "never":
+            text = f"never: an answer costs as much as with {against}, so a training saves nothing"
+        case _ if even["saved_usd_per_1k"] is not None:
+            text = f"unknown: nobody knows what the training cost; 1,000 answers cost {numbers.usd_rate(saved)} less"
+        case _:
+            text = "unknown: evals/prices.yaml has no price for an answer of "
+            text += f"{against}" if against in even["unpriced"] else "the candidate"
+    others = [name for name in even["unpriced"] if name != against]
+    return f"{text}; not counted, without a price: {', '.join(others)}" if others else text
 
 
 def data_facts(report: Report) -> Facts:

@@ -23,6 +23,7 @@ OPENINGS = {
     "block": "Blocked, do not merge",
     "insufficient-evidence": "Insufficient evidence, do not merge yet",
 }
+WAVED_THROUGH = "Insufficient evidence, may be merged because the policy only warns"
 HEADLINE_LIMIT = 400
 
 Reasons = Mapping[str, Callable[[Mapping[str, Any]], str]]
@@ -30,7 +31,7 @@ Reasons = Mapping[str, Callable[[Mapping[str, Any]], str]]
 
 def headline(report: Report) -> str:
     """The verdict, what to do about the merge, and the one reason that weighs most. Plain text, one line."""
-    opening = OPENINGS[report["verdict"]]
+    opening = WAVED_THROUGH if report.get("waved_through") else OPENINGS[report["verdict"]]
     match report["verdict"]:
         case "pass":
             opening, why = _cheaper_arm(report) or (opening, _why_pass(report))
@@ -59,19 +60,44 @@ def _why_pass(report: Report) -> str:
 
 def _cheaper_arm(report: Report) -> tuple[str, str] | None:
     winner, candidate = winning_arm(report), candidate_of(report)
-    if winner is None or candidate is None or winner is candidate:
+    if winner is None or candidate is None:
         return None
+    if winner is candidate:
+        return _optimisation(report)
+    if winner["kind"] == "promoted":
+        return (
+            "Pass, but nothing new is needed",
+            f"{winner['name']}, which callers get today, clears the same bar",
+        )
     clears = f"{winner['name']} clears the same bar as the tuned model"
     ours, theirs = winner["usd_per_1k"], candidate["usd_per_1k"]
     if ours is None or theirs is None or Decimal(ours) >= Decimal(theirs):
         return "Pass, but prefer the untuned arm", f"{clears} without any training"
     prices = f"{numbers.usd_rate(ours)} against {numbers.usd_rate(theirs)} per 1,000 answers"
-    return "Pass, but prefer the cheaper arm", f"{clears} and costs less ({prices})"
+    never = ", so the training is never paid back" if report.get("break_even") else ""
+    return "Pass, but prefer the cheaper arm", f"{clears} and costs less ({prices}){never}"
+
+
+def _optimisation(report: Report) -> tuple[str, str] | None:
+    """The tuned model is cheaper than an untuned arm that clears the bar, too: its training has to pay."""
+    even = report.get("break_even")
+    if not even:
+        return None
+    clears = f"{even['against']} clears the same bar without training"
+    return "Pass, as an optimisation", f"{clears}; {_pays_back(even)}"
+
+
+def _pays_back(even: Mapping[str, Any]) -> str:
+    if even["state"] != "pays-back":
+        return "when the tuned model pays back its training is not known, because a price is missing"
+    training, requests = numbers.usd(even["training_usd"]), numbers.plural(even["requests"], "request")
+    return f"the tuned model pays back its training of {training} after {requests}"
 
 
 def _other_way_out(report: Report) -> str:
     winner = winning_arm(report)
-    if winner is None or winner["name"] == report["candidate_arm"]:
+    told = any(f["rule"] == "cheaper-arm-clears" and f["severity"] == "error" for f in report["findings"])
+    if winner is None or winner["name"] == report["candidate_arm"] or told:
         return ""
     return f"; {winner['name']} clears the bar without it"
 
@@ -114,6 +140,8 @@ def _why_without_parts(report: Report) -> str:
         found = f"{first['rule']} at {first['path']}" + (
             f":{first['line']}" if first["line"] is not None else ""
         )
+    if len(errors) == 1 and first["path"] is None and not before:
+        return str(found)
     return f"{numbers.plural(len(errors), 'error')}{before}, first {found}"
 
 

@@ -96,7 +96,7 @@ def _parts(report: Report) -> Iterator[Step]:
 
 def _arms(report: Report) -> Iterator[Step]:
     winner = winning_arm(report)
-    if winner is not None and winner["name"] != report["candidate_arm"]:
+    if winner is not None and winner["name"] != report["candidate_arm"] and winner["kind"] != "promoted":
         yield Step(f"Consider {winner['name']} instead: it clears the bar and needs no tuned model.")
 
 

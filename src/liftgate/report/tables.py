@@ -22,6 +22,7 @@ _PART_NAMES = {
     "json-valid": "valid JSON",
     "completeness": "answers",
     "latency": "latency P95",
+    "cost": "per 1,000 answers",
     "judge": "judge",
 }
 _PART_ORDER = ["lift", *_PART_NAMES]
@@ -129,6 +130,9 @@ def _part_figures(comparison: Mapping[str, Any], part: Mapping[str, Any]) -> tup
         case "latency" if latency := comparison["latency"]:
             sides = [numbers.milliseconds(latency[f"{side}_p95_ms"]) for side in _SIDES]
             return sides[0], sides[1], numbers.ratio(latency["ratio"], latency["low"], latency["high"])
+        case "cost" if cost := comparison.get("cost"):
+            prices = [numbers.usd_rate(cost[f"{side}_usd_per_1k"]) for side in _SIDES]
+            return prices[0], prices[1], numbers.ratio(cost["ratio"])
         case "json-valid" if row := next(
             (m for m in comparison["metrics"] if m["metric"] == "json_valid"), None
         ):

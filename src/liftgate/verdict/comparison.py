@@ -11,8 +11,8 @@ import numpy as np
 
 from liftgate.digests import pretty
 from liftgate.evaluation.runs import EvalRun
-from liftgate.findings import Finding, Severity, ordered
-from liftgate.policy import Policy
+from liftgate.findings import Finding, Severity, blocks, ordered
+from liftgate.policy import JSON_VALID, Policy
 from liftgate.verdict.buckets import (
     BucketResult,
     blind_buckets,
@@ -21,12 +21,14 @@ from liftgate.verdict.buckets import (
     judge_buckets,
 )
 from liftgate.verdict.completeness import judge_completeness, primary_metric, refuse_other_ruler
+from liftgate.verdict.cost import AnswerCost, cost_part
 from liftgate.verdict.judge import Calibration, judge_part, judges_of, uncalibrated
 from liftgate.verdict.latency import Latency, latency_part, measure_latency, why_not_timed
 from liftgate.verdict.lift import Lift, Power, lift_part, measured_lift, power_of, regression_share_part
-from liftgate.verdict.metrics import JSON_VALID, MetricRow, json_valid_part, metric_row
+from liftgate.verdict.metrics import MetricRow, json_valid_part, metric_row
 from liftgate.verdict.pairs import PairedScores, Pairs, flips, pair, paired_scores
 from liftgate.verdict.parts import Part, Verdict, count, finding_of, verdict_of
+from liftgate.verdict.rules import gating, not_lowered, weighed
 from liftgate.verdict.safety import Safety, judge_safety, safety_findings, safety_part
 from liftgate.verdict.sample import Regression, sample_regressions
 
@@ -46,6 +48,7 @@ class Comparison:
     buckets: tuple[BucketResult, ...]
     safety: Safety
     latency: Latency | None
+    cost: AnswerCost | None
     regressions: tuple[Regression, ...]
     regressions_total: int
     blind_spots: tuple[str, ...]
@@ -65,6 +68,7 @@ class Comparison:
             "buckets": [bucket.to_dict() for bucket in self.buckets],
             "safety": self.safety.to_dict(),
             "latency": None if self.latency is None else self.latency.to_dict(),
+            "cost": None if self.cost is None else self.cost.to_dict(),
             "regressions": [regression.to_dict() for regression in self.regressions],
             "regressions_total": self.regressions_total,
             "blind_spots": list(self.blind_spots),
@@ -85,9 +89,14 @@ class Comparison:
 
 
 def compare(
-    base: EvalRun, candidate: EvalRun, policy: Policy, *, calibration: Calibration | None = None
+    base: EvalRun,
+    candidate: EvalRun,
+    policy: Policy,
+    *,
+    calibration: Calibration | None = None,
+    cost: AnswerCost | None = None,
 ) -> Comparison:
-    """Judge the candidate against base.
+    """Judge the candidate against base. `cost` is what their answers cost, where prices are known.
 
     Raises `InputError` when the runs cannot be held against each other at all: another golden set, buckets
     that disagree, a primary metric that nothing carries. Everything else is a verdict.
@@ -108,12 +117,13 @@ def compare(
     complete = judge_completeness(quality, safety_pairs, main, policy, described=(base.meta, candidate.meta))
     judged = None if primary == policy.judge.metric else scores.get(policy.judge.metric)
     why_not = why_not_timed(base.quality, candidate.quality)
-    parts = (
+    parts: tuple[Part, ...] = (
         lifted,
         _as_far_as_judged(regression_share_part(main, policy, clusters), why_not_gate),
         _as_far_as_judged(buckets_part(buckets, policy), why_not_gate),
         safety_part(safety),
         latency_part(latency, why_not, policy, lift_ok=lifted.state == "ok"),
+        cost_part(cost, policy),
         json_valid_part(scores.get(JSON_VALID), policy, clusters),
         judge_part(
             quality, judged, policy, calibration, judges_of(policy.judge.metric, base.meta, candidate.meta)
@@ -128,13 +138,16 @@ def compare(
         *finding_of(named["regression-share"], failed="too-many-regressions", unclear="regressions-unproven"),
         *(_softened(finding) if why_not_gate else finding for finding in bucket_findings(buckets)),
         *finding_of(named["latency"], failed="latency-regression", unclear="latency-unproven"),
+        *finding_of(named["cost"], failed="answer-cost", unclear="answer-cost-unknown"),
         *finding_of(named["json-valid"], failed="json-valid-regression", unclear="json-valid-lower"),
         *finding_of(named["judge"], failed="judge-below-minimum", unclear="judge-unproven"),
         *_notices(base, candidate, quality),
     ]
+    parts = tuple(gating(part, findings, policy.rules) for part in parts)
+    findings = [*weighed(findings, policy.rules), *not_lowered(findings, policy.rules)]
     regressions, regressions_total = sample_regressions(quality, main)
     return Comparison(
-        verdict=verdict_of(parts),
+        verdict="block" if blocks(findings) else verdict_of(parts),
         lift=lift,
         findings=ordered(findings),
         parts=parts,
@@ -145,6 +158,7 @@ def compare(
         buckets=tuple(buckets),
         safety=safety,
         latency=latency,
+        cost=cost,
         regressions=tuple(regressions),
         regressions_total=regressions_total,
         blind_spots=tuple(_blind_spots(parts, buckets, safety, (base, candidate), policy)),

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
 from liftgate.digests import digest
 from liftgate.errors import ExitCode
+from liftgate.evaluation.arms import ArmKind
 from liftgate.evaluation.runs import EvalRun
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.policy import Policy
+from liftgate.training.cost import TokenPrice, money
 from liftgate.verdict.comparison import Comparison, compare
+from liftgate.verdict.cost import BreakEven, TrainingCost, break_even
 from liftgate.verdict.judge import Calibration
-from liftgate.verdict.parts import Verdict
+from liftgate.verdict.parts import Verdict, listed, points
+from liftgate.verdict.rules import weighed
 
 # Raise it when the same runs and policy may now lead to another verdict.
-VERDICT_VERSION = 1
+VERDICT_VERSION = 2
 # What insufficient evidence may never be waved through for.
 _ALWAYS_GATED = ("safety", "completeness")
 
@@ -28,29 +32,51 @@ class ArmResult:
     name: str
     run: EvalRun
     comparison: Comparison | None
-    trained: bool
+    kind: ArmKind
     usd_per_1k: Decimal | None
     tokens_per_answer: float | None
     beaten_by: str | None = None
     """How far the candidate is proven better than this untrained arm, in words; None when it is not."""
+    price: TokenPrice | None = None
+
+    @property
+    def trained(self) -> bool:
+        """Whether somebody paid for a training to have this arm."""
+        return self.kind in ("candidate", "promoted")
 
     @property
     def clears_bar(self) -> bool | None:
         """True when its comparison passes; None when it has none (base itself)."""
         return None if self.comparison is None else self.comparison.verdict == "pass"
 
+    @property
+    def is_cheaper_road(self) -> bool:
+        """A better prompt or retrieval that was really tried: as good as all of its answers are there."""
+        if self.kind not in ("prompt", "rag") or self.comparison is None:
+            return False
+        return all(part.state == "ok" for part in self.comparison.parts if part.name == "completeness")
+
 
 @dataclass(frozen=True)
 class Decision:
-    """The verdict with every finding that led to it; `cheapest` names the arm that wins on cost."""
+    """The verdict with every finding that led to it; `cheapest` names the arm that wins on cost.
+
+    `break_even` stands where the candidate passes and an untrained arm does, too.
+    """
 
     verdict: Verdict
     findings: tuple[Finding, ...]
     cheapest: str | None
+    break_even: BreakEven | None = None
 
 
 def decide(
-    findings: Iterable[Finding], candidate: Comparison | None, arms: Sequence[ArmResult] = ()
+    findings: Iterable[Finding],
+    candidate: Comparison | None,
+    arms: Sequence[ArmResult] = (),
+    *,
+    policy: Policy,
+    training: TrainingCost | None = None,
 ) -> Decision:
     """Fold to one verdict. Silence is a finding: without errors and without a comparison it still blocks."""
     collected = [*findings, *(candidate.findings if candidate else ())]
@@ -61,25 +87,50 @@ def decide(
             )
         )
     best = cheapest(arms)
-    if candidate is not None and candidate.verdict == "pass":
-        for arm in arms:
-            if arm.clears_bar and arm.beaten_by:
-                message = (
-                    f"{arm.name} clears the bar without training; the tuned model beats it: {arm.beaten_by}"
-                )
-                collected.append(Finding("cheaper-arm-beaten", Severity.NOTICE, message))
-    if candidate is not None and candidate.verdict == "pass" and best is not None and not best.trained:
-        collected.append(
-            Finding(
-                "cheaper-arm-clears",
-                Severity.WARNING,
-                f"{best.name} clears the same bar without training; the tuned model is an optimisation",
-            )
-        )
+    even = None
+    if candidate is not None:
+        collected += weighed(_cheaper_arms(candidate, arms, policy), policy.rules)
+        if candidate.verdict == "pass":
+            rivals = {arm.name: arm.usd_per_1k for arm in _rivals(arms)}
+            price = next((arm.usd_per_1k for arm in arms if arm.name == "candidate"), None)
+            even = break_even(price, rivals, training or TrainingCost(None, actual=False))
     verdict: Verdict = "block"
     if candidate is not None and not blocks(collected):
         verdict = candidate.verdict
-    return Decision(verdict, tuple(ordered(collected)), best.name if best else None)
+    return Decision(verdict, tuple(ordered(collected)), best.name if best else None, even)
+
+
+def _rivals(arms: Sequence[ArmResult]) -> list[ArmResult]:
+    """Untrained arms that lead to the same place: they clear the bar and are not proven worse."""
+    return [arm for arm in arms if arm.clears_bar and not arm.trained and not arm.beaten_by]
+
+
+def _cheaper_arms(candidate: Comparison, arms: Sequence[ArmResult], policy: Policy) -> Iterator[Finding]:
+    passes, required = candidate.verdict == "pass", policy.require_cheaper_arms_first
+    for arm in arms:
+        if passes and arm.clears_bar and arm.beaten_by:
+            message = f"{arm.name} clears the bar without training; the tuned model beats it: {arm.beaten_by}"
+            yield Finding("cheaper-arm-beaten", Severity.NOTICE, message)
+    rivals = _rivals(arms)
+    clears = (
+        f"{listed([arm.name for arm in rivals])} {'clears' if len(rivals) == 1 else 'clear'} the same bar"
+    )
+    if rivals and required:
+        wanted = points(policy.min_lift_of(candidate.lift.metric))
+        message = (
+            f"{clears} without training, and the tuned model is not proven better by {wanted}; the policy "
+            "takes cheaper arms first"
+        )
+        yield Finding("cheaper-arm-clears", Severity.ERROR, message)
+    elif rivals and passes:
+        message = f"{clears} without training; the tuned model is an optimisation"
+        yield Finding("cheaper-arm-clears", Severity.WARNING, message)
+    if required and not any(arm.is_cheaper_road for arm in arms):
+        message = (
+            "no arm with a better prompt or with retrieval was tried and answered in full, and the policy takes "
+            "cheaper arms first: try a better prompt first"
+        )
+        yield Finding("cheaper-arm-untried", Severity.ERROR, message)
 
 
 def cheapest(arms: Sequence[ArmResult]) -> ArmResult | None:
@@ -123,7 +174,12 @@ def exit_code(decision: Decision, candidate: Comparison | None, policy: Policy) 
     return ExitCode.INSUFFICIENT_EVIDENCE
 
 
-def verdict_key(runs: Mapping[str, EvalRun], policy: Policy, calibration_sha256: str | None = None) -> str:
+def verdict_key(
+    runs: Mapping[str, EvalRun],
+    policy: Policy,
+    calibration_sha256: str | None = None,
+    prices: Mapping[str, TokenPrice | None] | None = None,
+) -> str:
     """Digest over everything that compare and gate read, so that equal content finds its finished verdict."""
     asked = (
         "golden_sha256",
@@ -146,6 +202,11 @@ def verdict_key(runs: Mapping[str, EvalRun], policy: Policy, calibration_sha256:
             },
             "policy": policy.fingerprint,
             "calibration_sha256": calibration_sha256,
+            "prices": {
+                name: [money(price.input_usd_per_mtok), money(price.output_usd_per_mtok)]
+                for name, price in (prices or {}).items()
+                if price is not None
+            },
             "verdict_version": VERDICT_VERSION,
         }
     )

@@ -165,7 +165,7 @@ def judge_part(
             needs,
             gates=False,
         )
-    states: list[State] = [lift_state(lift, scores, limits.min_lift, pairs.clusters)]
+    states: list[State] = [lift_state(lift, scores, policy, pairs.clusters)]
     if states[0] == "fail":
         told += f"; even the upper bound is below the {points(limits.min_lift)} asked for"
     elif states[0] == "unclear":

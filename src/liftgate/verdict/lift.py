@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from liftgate.evaluation.result_rows import Ints
-from liftgate.policy import Policy, exact
+from liftgate.policy import JSON_VALID, Policy, exact
 from liftgate.verdict import stats
 from liftgate.verdict.pairs import PairedScores, Reading, bounds, flips
 from liftgate.verdict.parts import (
@@ -81,13 +81,45 @@ def at_least(reading: Reading, ratio: float) -> bool:
     return reading.mean >= ratio - _ROUNDING
 
 
-def lift_state(lift: Lift, scores: PairedScores, min_lift: float, clusters: Ints | None) -> State:
-    """ok, fail or unclear by the rule of the lift."""
+def lift_state(lift: Lift, scores: PairedScores, policy: Policy, clusters: Ints | None) -> State:
+    """ok, fail or unclear by the rule of the lift; what it must reach is the metric's own."""
+    min_lift = policy.min_lift_of(scores.metric)
     if lift.n == 0 or few_clusters(clusters):
         return "unclear"
-    if at_least(scores.pessimistic, min_lift) and lift.low > 0:
+    if (at_least(scores.pessimistic, min_lift) or _mended(scores, policy)) and lift.low > 0:
         return "ok"
-    return "fail" if lift.high < min_lift else "unclear"
+    return "fail" if lift.high < min_lift and not _may_be_mended(scores, policy) else "unclear"
+
+
+def _mended(scores: PairedScores, policy: Policy) -> bool:
+    """JSON that base often broke and the candidate hardly ever does, which few points may be the whole of."""
+    limits = policy.json_valid
+    return (
+        scores.metric == JSON_VALID
+        and scores.pessimistic is scores.optimistic
+        and scores.base_mean < limits.or_base_below
+        and scores.candidate_mean >= limits.and_candidate_at_least
+    )
+
+
+def _may_be_mended(scores: PairedScores, policy: Policy) -> bool:
+    """Whether the data leave room for it."""
+    limits = policy.json_valid
+    if scores.metric != JSON_VALID or not scores.base_mean < limits.or_base_below:
+        return False
+    n = scores.observed.n
+    likely = stats.share_high(scores.candidate_mean * n, n, policy.alpha)
+    return scores.pessimistic is not scores.optimistic or likely >= limits.and_candidate_at_least
+
+
+def needed_lift(metric: str, policy: Policy) -> str:
+    """`+3.0 points`; for valid JSON also the other way to count as a gain."""
+    asked = points(policy.min_lift_of(metric))
+    if metric != JSON_VALID:
+        return asked
+    limits = policy.json_valid
+    below, least = plain_percent(limits.or_base_below), plain_percent(limits.and_candidate_at_least)
+    return f"{asked} (or from below {below} to {least} or more)"
 
 
 def few_clusters(clusters: Ints | None) -> bool:
@@ -99,11 +131,11 @@ def lift_part(
     lift: Lift, scores: PairedScores, policy: Policy, clusters: Ints | None, *, name: str = "lift"
 ) -> Part:
     """The lift of the primary metric, told with what would settle it."""
-    state = lift_state(lift, scores, policy.min_lift, clusters)
+    state = lift_state(lift, scores, policy, clusters)
     told = describe_lift(lift, scores, policy.alpha)
     power = power_of(scores, policy, clusters)
     if state == "fail":
-        told += f"; even the upper bound is below the {points(policy.min_lift)} asked for"
+        told += f"; even the upper bound is below the {needed_lift(scores.metric, policy)} asked for"
     elif state == "unclear" and lift.n:
         told += f"; {_why_unclear(lift, scores, policy, clusters)}"
         if power.cases_needed is not None and not few_clusters(clusters):
@@ -113,7 +145,7 @@ def lift_part(
         name,
         state,
         told,
-        f"at least {points(policy.min_lift)}, lower {confidence(policy.alpha)} bound above 0",
+        f"at least {needed_lift(scores.metric, policy)}, lower {confidence(policy.alpha)} bound above 0",
     )
 
 
@@ -135,8 +167,8 @@ def describe_lift(lift: Lift, scores: PairedScores, alpha: float) -> str:
 def _why_unclear(lift: Lift, scores: PairedScores, policy: Policy, clusters: Ints | None) -> str:
     if clusters is not None and few_clusters(clusters):
         return f"{count(int(np.unique(clusters).size), 'cluster')} of cases, fewer than 20 prove nothing"
-    if not at_least(scores.pessimistic, policy.min_lift):
-        return f"less than the {points(policy.min_lift)} asked for, which the data do not rule out"
+    if not at_least(scores.pessimistic, policy.min_lift_of(scores.metric)):
+        return f"less than the {needed_lift(scores.metric, policy)} asked for, which the data do not rule out"
     return "not proven to be above 0"
 
 
@@ -159,10 +191,11 @@ def power_of(scores: PairedScores, policy: Policy, clusters: Ints | None) -> Pow
     if not n:
         return Power(None, None, None)
     spread = disagreement(scores, clusters)
-    limits = {"min_lift": policy.min_lift, "alpha": policy.alpha, "power": policy.power}
+    min_lift = policy.min_lift_of(scores.metric)
+    limits = {"min_lift": min_lift, "alpha": policy.alpha, "power": policy.power}
     smallest = stats.smallest_passable_lift(spread, n, **limits)
     mean = scores.observed.mean
-    wanted = mean if mean > policy.min_lift + _ROUNDING else max(2 * policy.min_lift, 0.02)
+    wanted = mean if mean > min_lift + _ROUNDING else max(2 * min_lift, 0.02)
     needed = stats.cases_needed(spread, wanted, **limits)
     return Power(min(smallest, 1.0), math.ceil(needed) if needed < 1e9 else None, wanted)
 

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from liftgate.evaluation.result_rows import Ints
-from liftgate.policy import Policy, exact
+from liftgate.policy import JSON_VALID, Policy, exact
 from liftgate.verdict import stats
 from liftgate.verdict.pairs import PairedScores, bounds, flips
-from liftgate.verdict.parts import Part, State, count, p_value, percent, points
-
-JSON_VALID = "json_valid"
+from liftgate.verdict.parts import Part, State, count, p_value, percent, plain_percent, points
 
 
 @dataclass(frozen=True)
@@ -50,6 +48,9 @@ def metric_row(scores: PairedScores, alpha: float, clusters: Ints | None) -> Met
 
 def json_valid_part(scores: PairedScores | None, policy: Policy, clusters: Ints | None) -> Part:
     """Fails when exact McNemar proves fewer valid answers; a fall that is not proven is only shown."""
+    limits = policy.json_valid
+    below, least = plain_percent(limits.or_base_below), plain_percent(limits.and_candidate_at_least)
+    gain = f"{points(limits.min_lift)}, or from below {below} to {least} or more"
     needs = "not proven to fall"
     if scores is None:
         return Part("json-valid", "not-measured", f"no answer has a {JSON_VALID} score", needs, gates=False)
@@ -68,8 +69,10 @@ def json_valid_part(scores: PairedScores | None, policy: Policy, clusters: Ints 
         # Equal models differ by a case or two every other time, so this alone must not hold up a merge.
         state, told = "unclear", f"{told}, not proven worse ({p_value(p)})"
     else:
-        limits = policy.json_valid
         gained = candidate - base >= limits.min_lift - 1e-12
         mended = base < limits.or_base_below and candidate >= limits.and_candidate_at_least
-        told += ", the gain the policy asks for" if gained or mended else ""
+        if gained or mended:
+            told += f", a gain by the policy ({gain})"
+        elif candidate > base:
+            told += f", too little to count as a gain ({gain})"
     return Part("json-valid", state, told, needs, gates=state != "unclear")
