@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from liftgate.data.dataset import read_rows
 from liftgate.data.golden import read_cases
-from liftgate.data.text import normal_bytes, normalise, skeleton, unmasked_bytes
+from liftgate.data.skeleton import skeleton
+from liftgate.data.text import normal_bytes, normalise, unmasked_bytes
 from liftgate.errors import InputError
 
 GOOD = b'{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}\n'
@@ -138,7 +139,11 @@ def test_look_alike_letters_are_unmasked() -> None:
     assert unmasked_bytes("Where is my \u0440\u0430\u0440\u0435r?") == b"where is my paper"
     assert unmasked_bytes("pa\u200bper") == b"paper"
     assert unmasked_bytes("ｐａｐｅｒ") == b"paper"
-    assert unmasked_bytes("ma\u00f1ana") == normal_bytes("ma\u00f1ana")
+    assert unmasked_bytes("Stra\u00dfe, ma\u00f1ana \u2013 m\u00f6gen") == b"strasse manana mogen"
+    assert (
+        unmasked_bytes("\u0399 \u03f2\u03b1\u03b7\u03b7o\u03c4 l\u0251g_\u0131n\u2028\u039dow")
+        == b"i cannot lag in now"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ version need not equal that of the next.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -92,21 +92,27 @@ def overlaps(
     references: Sequence[bytes],
     size: int,
     *,
-    least_cover: float,
+    least_cover: float | Sequence[float],
     or_shared: int | None = None,
+    repeats: Collection[int] = (),
 ) -> Iterator[Overlap]:
     """Every pair in which the text covers at least `least_cover` of the reference, exactly counted.
 
-    With `or_shared`, also every pair that has that many n-grams in common.
+    `least_cover` is one share, or one for each reference. With `or_shared`, also every pair that has that many
+    n-grams in common.
 
     N-grams that stand in more than one text of a hundred (and in more than ten) are boilerplate and do not
-    count.
+    count. Texts in `repeats` do not make boilerplate: a sentence pasted a hundred times is none.
     """
     if not any(references) or not any(texts):
         return
     known = _Index.of(references, size)
     hits = np.concatenate([known.hits(batch) for batch in shingled(texts, size)], axis=1)
-    boilerplate = np.bincount(hits[1], minlength=len(known.hashes)) > max(10, _COMMON * len(texts))
+    alone = np.ones(len(texts), dtype=np.bool_)
+    alone[list(repeats)] = False
+    boilerplate = np.bincount(hits[1][alone[hits[0]]], minlength=len(known.hashes)) > max(
+        10, _COMMON * len(texts)
+    )
     text, gram = hits[:, ~boilerplate[hits[1]]]
     owned = known.starts[gram + 1] - known.starts[gram]
     within = np.arange(owned.sum()) - np.repeat(np.cumsum(owned) - owned, owned)
@@ -114,7 +120,9 @@ def overlaps(
     pairs, shared = np.unique(np.repeat(text, owned) * len(references) + owner, return_counts=True)
     index, reference = np.divmod(pairs, len(references))
     cover = shared / known.sizes(boilerplate)[reference]
-    wanted = cover >= least_cover if or_shared is None else (cover >= least_cover) | (shared >= or_shared)
+    wanted = cover >= np.broadcast_to(least_cover, len(references))[reference]
+    if or_shared is not None:
+        wanted |= shared >= or_shared
     for at in np.flatnonzero(wanted).tolist():
         yield Overlap(int(index[at]), int(reference[at]), float(cover[at]))
 

@@ -1,9 +1,8 @@
-"""How two prompts are held against each other: the normal form, its fingerprint, and look-alike letters."""
+"""How two prompts are held against each other: the normal form, its fingerprint, and disguises taken off."""
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import re
 import string
 import unicodedata
@@ -17,18 +16,57 @@ _ASCII_SPACES: Final = bytes(32 if chr(code).isspace() else code for code in ran
 _IDENTIFIER: Final = frozenset(string.ascii_letters + string.digits + "_-.:/")
 
 _LONG_RUN: Final = re.compile("[A-Za-z0-9]{16,}")
+_DIGIT: Final = re.compile("[0-9]")
 _LONG_NUMBER: Final = re.compile("[0-9](?:[_.:/-]?[0-9]){8}")
 
-_LATIN: Final = "aabeekmhopctyxxijsdqwlvnuafgzrt"
-_LOOKALIKE: Final = "аαвеєкмнорстухχіјѕԁԛԝӏνпυɑƒɡᴢгτ"
-_SUSPICIOUS = re.compile(
-    "[\u00ad\u0300-\u052f\u200b-\u200f\u2060\u2100-\u214f\ufb00-\ufeff\uff00-\uffef\U0001d400-\U0001d7ff]"
+# Letters of other alphabets that are read as a Latin one, by the small letter; a capital goes with its small one,
+# but for the three Greek capitals that look like another letter than their small ones do.
+_LOOKALIKES: Final = {
+    "a": "аαɑᴀ",
+    "b": "вьβʙ",
+    "c": "сᴄ",
+    "d": "ԁđᴅ",
+    "e": "еєεҽᴇ",
+    "f": "ƒꜰ",
+    "g": "ɡցɢ",
+    "h": "нһհʜ",
+    "i": "іιıɪ",
+    "j": "јȷᴊ",
+    "k": "кκᴋ",
+    "l": "ӏłʟ",
+    "m": "мμᴍ",
+    "n": "пηոɴ",
+    "o": "оοօøᴏ",
+    "p": "рρᴘ",
+    "q": "ԛ",
+    "r": "гʀ",
+    "s": "ѕꜱ",
+    "ss": "ß",
+    "t": "тτŧᴛ",
+    "u": "υսᴜ",
+    "v": "νѵᴠ",
+    "w": "ԝωѡᴡ",
+    "x": "хχ",
+    "y": "уγүʏ",
+    "z": "ζᴢ",
+}
+_FOLDED: Final = {
+    ord(letter): latin
+    for latin, letters in _LOOKALIKES.items()
+    for small in letters
+    for letter in (small, small.upper())
+    if len(letter) == 1
+} | {
+    **dict(zip(map(ord, "ΗΝΥ"), "hny", strict=True)),
+    **dict.fromkeys((0x115F, 0x1160), ""),
+    0x2800: " ",
+    ord("ς"): "c",
+}
+# What is left of these when their marks are dropped is Latin: accents, quotes, dashes, signs of currency.
+_FOREIGN: Final = re.compile(
+    "[^\x00-\x7f\xa0-\u0130\u0132-\u017f\u0300-\u036f\u2010-\u2027\u2030-\u205e\u20a0-\u20bf]|[łŁøØđĐŧŦ]"
 )
-_DIGIT = re.compile("[0-9]")
-_MASK: Final = "_"
-_LEAST_SKELETON: Final = 5
-_INVISIBLE: Final = dict.fromkeys(map(ord, "\u00ad\u200b\u200c\u200d\u2060\ufeff\u200e\u200f"), "")
-_FOLDED: Final = {**dict(zip(map(ord, _LOOKALIKE), _LATIN, strict=True)), **_INVISIBLE}
+_ASCII_PARTED: Final = _ASCII_SPACES.replace(b"_", b" ", 1)
 
 
 def normalise(text: str) -> str:
@@ -46,42 +84,18 @@ def normal_bytes(text: str) -> bytes:
 
 
 def unmasked_bytes(text: str) -> bytes:
-    """The normal form with look-alike letters and invisible characters folded away.
+    """The normal form without disguise: look-alike letters and accents folded, nothing invisible, `_` a space.
 
-    Only texts that hold a suspicious character pay for the folding.
+    Only texts beyond ASCII pay for the folding, and only those with letters of other alphabets in full.
     """
-    if text.isascii() or not _SUSPICIOUS.search(text):
-        return normal_bytes(text)
-    return normal_bytes(unicodedata.normalize("NFKC", text).lower().translate(_FOLDED))
-
-
-def skeleton(text: str) -> bytes:
-    """What is left of a text when ids, numbers, amounts and names are masked; empty when nothing was masked.
-
-    A word with a digit is masked; so is a capitalised word inside a sentence, unless the language capitalises
-    so freely (German nouns) that capitals say nothing. Needs five words that stay.
-    """
-    words = text.split()
-    names = _capitals_mean_names(words)
-    kept: list[str] = []
-    opening = True
-    for word in words:
-        name = names and not opening and word[0].isupper() and word != "I"
-        if not name and not _DIGIT.search(word):
-            kept.append(word)
-        elif kept[-1:] != [_MASK]:
-            kept.append(_MASK)
-        opening = word[-1] in ".!?:"
-    masked = _MASK in kept
-    plain = sum(word != _MASK for word in kept)
-    return normal_bytes(" ".join(kept)) if masked and plain >= _LEAST_SKELETON else b""
-
-
-def _capitals_mean_names(words: list[str]) -> bool:
-    inner = [after for before, after in itertools.pairwise(words) if before[-1] not in ".!?:"]
-    plain = [word[0].isupper() for word in inner if not _DIGIT.search(word)]
-    runs = sum(1 for capital, _ in itertools.groupby(plain) if capital)
-    return runs * 10 <= len(plain) * 3
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.replace("ß", "ss") if "ß" in text else text)
+        if _FOREIGN.search(text):
+            lowered = text.translate(_FOLDED).lower().replace("_", " ")
+            return " ".join(_PUNCTUATION.sub("", lowered).split()).encode("utf-8", "surrogatepass")
+        text = text.encode("ascii", "ignore").decode()
+    kept = text.lower().encode().translate(_ASCII_PARTED, _ASCII_REMOVED)
+    return b" ".join(kept.split()) if b"  " in kept else kept.strip(b" ")
 
 
 def fingerprint(text: str) -> bytes:

@@ -15,9 +15,11 @@ from liftgate.data.golden import Case, Cases
 from liftgate.data.near import near_pairs
 from liftgate.data.release import Releases
 from liftgate.data.rendered import Rendering
+from liftgate.data.resembling import Resembling, resembling
 from liftgate.data.shape import shape_problems
+from liftgate.data.skeleton import Template, template
 from liftgate.data.targets import Target
-from liftgate.data.taught import Taught, taught_elsewhere
+from liftgate.data.taught import Taught, in_other_voices, taught_elsewhere
 from liftgate.data.text import normal_print, shown, unmasked_bytes
 from liftgate.findings import Finding, Severity
 from liftgate.policy import DataPolicy
@@ -121,14 +123,17 @@ class Context:
 
     @cached_property
     def elsewhere(self) -> Sequence[Taught]:
-        """Prompts of other releases and of few-shot examples, judged with the training half only.
+        """What is taught besides the users' words of this file; other releases and examples with the training half.
 
-        Those that stand in this file or in the other half are judged there.
+        Prompts that stand in this file or in the other half are judged there.
         """
-        if self.is_validation or not self.asked_cases:
+        if not self.asked_cases:
             return ()
+        others = list(in_other_voices(self.dataset, self.rows))
+        if self.is_validation:
+            return others
         judged = self.first_asked.keys() | self.sibling_asked.keys()
-        return list(taught_elsewhere(self.history, self.asking, judged))
+        return [*others, *taught_elsewhere(self.history, self.asking, judged)]
 
     @cached_property
     def repeated_questions(self) -> Sequence[Sequence[int]]:
@@ -192,6 +197,25 @@ class Context:
     def asked_cases(self) -> Sequence[tuple[Cases, Case]]:
         """Every golden and safety case that has a prompt, with the file it stands in."""
         return [(cases, case) for cases in self.golden for case in cases if case.prompt.strip()]
+
+    @cached_property
+    def case_texts(self) -> Sequence[bytes]:
+        """The prompt of each asked case in the form that near-duplicates are judged by."""
+        return [unmasked_bytes(case.prompt) for _, case in self.asked_cases]
+
+    @cached_property
+    def case_templates(self) -> Sequence[Template | None]:
+        """The template of each asked case, where it has entities."""
+        return [template(case.prompt) for _, case in self.asked_cases]
+
+    @cached_property
+    def resembling_cases(self) -> Resembling:
+        """Which of `near_texts` may resemble which asked case."""
+        repeats = {
+            index for index, print_ in enumerate(self.prompt_prints) if self.first_asked[print_] != index
+        }
+        repeats.update(later for _, later in self.near_repeats)
+        return resembling(self.near_texts, self.case_texts, self.case_templates, repeats)
 
     @cached_property
     def golden_prints(self) -> frozenset[bytes]:
