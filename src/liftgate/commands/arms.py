@@ -106,7 +106,13 @@ class Answering:
             )
         provider = self.suite.suite.endpoints[arm.endpoint]
         key = os.environ.get(provider.api_key_env) if provider.api_key_env else ""
-        settings = Settings(model=arm.model, base_url=provider.base_url, api_key=key)
+        settings = Settings(
+            model=arm.model,
+            base_url=provider.base_url,
+            api_key=key,
+            region=provider.region,
+            program=self.suite.programs.get(arm.endpoint),
+        )
         return open_endpoint(provider.kind, settings), arm.model
 
     def _promoted(self, arm: Arm) -> tuple[Endpoint, str] | None:
@@ -184,6 +190,9 @@ class Answering:
 def _endpoint(model: Model) -> Endpoint:
     if model.provider == "local":
         return open_endpoint("local", Settings(model=model.base or model.model_id))
+    if model.provider == "bedrock":
+        settings = Settings(model=model.model_id, base_url=model.base_url, region=model.region)
+        return open_endpoint("bedrock", settings)
     if model.base_url is None:
         raise InputError(
             f"models.yaml: the default model {model.model_id!r} has no base_url",

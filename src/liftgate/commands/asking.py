@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import os
 import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from liftgate.training.cost import TokenPrice
 
 DEFAULT_STORE: Final = Path(".liftgate/responses.sqlite")
-DEFAULT_KEY_VARIABLE: Final = "OPENAI_API_KEY"
 
 
 def add_asking(parser: argparse.ArgumentParser) -> None:
@@ -48,11 +46,15 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
     )
     who = parser.add_argument_group("who answers")
     who.add_argument("--model", metavar="MODEL", help="model id; for local, a model or adapter folder")
-    who.add_argument("--endpoint", required=True, metavar="NAME", help="openai, local or recorded")
-    who.add_argument("--base-url", metavar="URL", help="any OpenAI-compatible server (default: OpenAI's)")
     who.add_argument(
-        "--api-key-env", default=DEFAULT_KEY_VARIABLE, metavar="NAME", help="variable with the key"
+        "--endpoint",
+        required=True,
+        metavar="NAME",
+        help="openai, bedrock, local, recorded, or one of the suite's `endpoints`",
     )
+    who.add_argument("--base-url", metavar="URL", help="any OpenAI-compatible server (default: OpenAI's)")
+    who.add_argument("--region", metavar="REGION", help="AWS region, for bedrock (default: AWS_REGION)")
+    who.add_argument("--api-key-env", metavar="NAME", help="variable with the key (default: OPENAI_API_KEY)")
     who.add_argument(
         "--recorded",
         type=Path,
@@ -114,34 +116,29 @@ class Asked:
 
 def open_asked(arguments: argparse.Namespace) -> Asked:
     """Read what the words name and open the endpoint; nothing is sent. Raises `InputError`."""
-    from liftgate.evaluation.endpoints import Settings, open_endpoint
+    from dataclasses import replace
+
+    from liftgate.commands.opening import settings_of
+    from liftgate.evaluation.endpoints import open_endpoint
     from liftgate.evaluation.limits import Limits
     from liftgate.evaluation.suite_folder import prompt_file
 
     folder = _folder(arguments)
     arm = folder.suite.arm(arguments.arm)
     only = _selected(folder, arguments)
-    model = _model(arguments, arm)
+    kind, settings = settings_of(folder, arguments, arm)
     price_of = _prices(arguments)
-    price = price_of(arguments.endpoint, model)
+    price = price_of(kind, settings.model)
     if arguments.max_usd is not None and price is None:
         raise InputError(
-            f"--max-usd: no price is known for {arguments.endpoint} {model!r}",
+            f"--max-usd: no price is known for {kind} {settings.model!r}",
             hint="name a price table with input_usd_per_mtok and output_usd_per_mtok: --prices FILE",
         )
     limits = Limits(price, max_usd=arguments.max_usd, deadline_s=arguments.deadline)
     limits.check(folder.suite.sampling)
-    settings = Settings(
-        model=model,
-        base_url=arguments.base_url,
-        api_key=os.environ.get(arguments.api_key_env) if arguments.api_key_env else "",
-        concurrency=arguments.concurrency,
-        timeout_s=arguments.timeout,
-        recorded=arguments.recorded,
-        limits=limits,
-    )
+    settings = replace(settings, limits=limits)
     prompt = folder.prompt(arm) if arguments.prompt is None else prompt_file(arguments.prompt)
-    endpoint = open_endpoint(arguments.endpoint, settings)
+    endpoint = open_endpoint(kind, settings)
     filtered = None
     if only is not None:
         words = {"only": sorted(arguments.only), "buckets": sorted(arguments.bucket)}
@@ -271,18 +268,6 @@ def _selected(folder: SuiteFolder, arguments: argparse.Namespace) -> frozenset[s
             "no case is selected", problems=problems, hint="an empty run says nothing about a model"
         )
     return frozenset(left)
-
-
-def _model(arguments: argparse.Namespace, arm: Arm) -> str:
-    from liftgate.evaluation.arms import OF_REGISTRY
-
-    if arguments.model:
-        return str(arguments.model)
-    if arm.model not in OF_REGISTRY:
-        return arm.model
-    if arguments.endpoint == "recorded":
-        return "recorded"
-    raise InputError("which model should answer?", hint="--model MODEL")
 
 
 def _prices(arguments: argparse.Namespace) -> Callable[[str, str], TokenPrice | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal
@@ -21,11 +21,34 @@ OF_REGISTRY: Final = ("default", "candidate", "promoted")
 
 @dataclass(frozen=True)
 class Provider:
-    """Who answers for a model id: an endpoint, its address, and the variable with its key."""
+    """Who answers for a model id: an endpoint, its address, and the variable with its key.
+
+    `region` is for bedrock; what follows it is for python: the function that answers, what it may read, and which
+    environment variables it is given.
+    """
 
     kind: str
     base_url: str | None = None
     api_key_env: str = "OPENAI_API_KEY"
+    region: str | None = None
+    file: str | None = None
+    function: str = "answer"
+    files: Sequence[str] = ()
+    env: Sequence[str] = ()
+    deterministic: bool = False
+    concurrency: int | None = None
+    timeout_s: float | None = None
+
+
+_ONLY: Final = {
+    "base_url": ("openai", "bedrock"),
+    "api_key_env": ("openai",),
+    "region": ("bedrock",),
+    **dict.fromkeys(
+        ("file", "function", "files", "env", "deterministic", "concurrency", "timeout_s"), ("python",)
+    ),
+}
+"""Which kinds a setting of an endpoint goes with."""
 
 
 @dataclass(frozen=True)
@@ -54,12 +77,32 @@ class Arm:
         return "prompt" if self.model == "default" else "model"
 
 
+def read_providers(document: config.Document, problems: list[Problem]) -> dict[str, Provider]:
+    """The endpoints of a suite file; appends what is wrong with them."""
+    providers: dict[str, Provider] = {}
+    for name, said in (document.data.get("endpoints") or {}).items():
+        providers[name] = Provider(**said)
+        wrong = [(key, kinds) for key, kinds in _ONLY.items() if key in said and said["kind"] not in kinds]
+        problems += [
+            Problem(document.place(("endpoints", name, key)), f"goes with kind: {' or '.join(kinds)}")
+            for key, kinds in wrong
+        ]
+        if said["kind"] == "python" and "file" not in said:
+            place = document.place(("endpoints", name))
+            problems.append(Problem(place, "kind: python needs the `file` with the function that answers"))
+    return providers
+
+
 def read_arms(document: config.Document, problems: list[Problem]) -> dict[str, Arm]:
     """The arms of a suite file, `base` added where the candidate has none; appends what is wrong with them."""
     data: Mapping[str, Any] = document.data
     suite_sampling = data.get("sampling") or {}
-    arms = {name: _arm(name, said or {}, suite_sampling) for name, said in (data.get("arms") or {}).items()}
-    known = list(data.get("endpoints") or {})
+    endpoints: Mapping[str, Any] = data.get("endpoints") or {}
+    arms = {
+        name: _arm(name, said or {}, suite_sampling, endpoints)
+        for name, said in (data.get("arms") or {}).items()
+    }
+    known = list(endpoints)
     for name, arm in arms.items():
         problems += [Problem(document.place(("arms", name, *key)), said) for key, said in _wrong(arm, known)]
     if "candidate" in arms:
@@ -74,12 +117,17 @@ def read_arms(document: config.Document, problems: list[Problem]) -> dict[str, A
     return arms
 
 
-def _arm(name: str, said: Mapping[str, Any], suite_sampling: Mapping[str, Any]) -> Arm:
+def _arm(
+    name: str, said: Mapping[str, Any], suite_sampling: Mapping[str, Any], endpoints: Mapping[str, Any]
+) -> Arm:
     own, retriever = said.get("sampling"), said.get("retriever")
+    provider = endpoints.get(said.get("endpoint") or "") or {}
+    # A program is its own model: the arm need not name one.
+    usual = f"{provider['file']}:{provider.get('function', 'answer')}" if provider.get("file") else "default"
     return Arm(
         name,
         said.get("prompt"),
-        said.get("model", "default"),
+        said.get("model", usual),
         said.get("endpoint"),
         None if own is None else Sampling(**{"temperature": 0.0, **suite_sampling, **own}),
         None if retriever is None else Retrieval(**retriever),

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import contextlib
+import json
 import os
 import queue
 import subprocess
@@ -54,10 +55,9 @@ def _takes(arguments: ast.arguments, count: int) -> bool:
 
 
 class Worker:
-    """One process that has imported the file. `ask` may be called from any thread, one call at a time.
+    """One process that imports the file. `ask` may be called from any thread, one call at a time; `end` at any time.
 
-    `environment` is added to the few variables that every program needs. Raises `InputError` when the file
-    cannot be imported, with the name of the exception's class and nothing of its text.
+    `environment` is added to the few variables that every program needs; errors call the file `named`.
     """
 
     def __init__(
@@ -83,26 +83,33 @@ class Worker:
         self._lines: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read_all, daemon=True)
         self._reader.start()
+        self._named = named or str(path)
+
+    def start(self) -> None:
+        """Wait until the file is imported. Raises `InputError` with the class of what went wrong, not its text."""
         started = self._next(_STARTS_WITHIN_S)
         if started != b"ready\n":
             self.end()
             name = (started or b"").decode("utf-8", "replace").strip()
             why = f"cannot be imported: {name}" if name.isidentifier() else "the file cannot be imported"
             reason = f"not imported within {_STARTS_WITHIN_S:g} s" if started is None else why
-            raise InputError(f"{named or path}: {reason}", hint="run it by hand: python -I FILE")
+            raise InputError(f"{self._named}: {reason}", hint="run it by hand: python -I FILE")
 
     def ask(self, asked: Mapping[str, Any], timeout_s: float) -> Any:
         """The reply to one line; the word `timeout` or `crashed` when there is none. The worker then has to end."""
         assert self._process.stdin is not None  # noqa: S101
-        with contextlib.suppress(OSError):  # a process that is gone shows in the answer that does not come
+        with contextlib.suppress(
+            OSError, ValueError
+        ):  # a process that is gone shows in the answer that does not come
             self._process.stdin.write(orjson.dumps(asked) + b"\n")
             self._process.stdin.flush()
         line = self._next(timeout_s)
         if not line:
             return "timeout" if line is None else "crashed"
         try:
-            return orjson.loads(line)
-        except orjson.JSONDecodeError:
+            # Not orjson, which refuses half a surrogate pair; byte-level models produce them.
+            return json.loads(line)
+        except (ValueError, RecursionError):
             return "crashed"
 
     def end(self) -> None:

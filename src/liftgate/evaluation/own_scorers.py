@@ -64,6 +64,7 @@ def _in_one_process(
     """Grades until all are done, or the process has crashed or hung on the last one."""
     worker = Worker("score", scorer.path, scorer.function, folder=scorer.path.parent)
     try:
+        worker.start()
         for each in asked:
             said = worker.ask(each, timeout_s)
             yield _graded(said)

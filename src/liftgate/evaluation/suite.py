@@ -13,7 +13,7 @@ from liftgate import config
 from liftgate.config import did_you_mean
 from liftgate.data.golden import Case, Cases
 from liftgate.errors import InputError, Problem
-from liftgate.evaluation.arms import Arm, Provider, read_arms
+from liftgate.evaluation.arms import Arm, Provider, read_arms, read_providers
 from liftgate.evaluation.completion import Sampling
 from liftgate.evaluation.scorers import Metric, metric
 
@@ -51,6 +51,7 @@ class Suite:
             message = f"{primary!r} is not a metric of this suite{did_you_mean(primary, names)}"
             problems.append(Problem(document.place(("primary_metric",)), message))
         problems += _two_meanings(document, metrics, safety)
+        endpoints = read_providers(document, problems)
         arms = read_arms(document, problems)
         if problems:
             count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
@@ -68,7 +69,7 @@ class Suite:
             primary_metric=primary,
             buckets=None if data.get("buckets") is None else tuple(data["buckets"]),
             arms=arms,
-            endpoints={name: Provider(**said) for name, said in (data.get("endpoints") or {}).items()},
+            endpoints=endpoints,
         )
 
     def sampling_of(self, arm: Arm) -> Sampling:

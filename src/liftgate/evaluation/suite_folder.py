@@ -14,6 +14,7 @@ from liftgate.errors import InputError, Problem
 from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.judges import Judge
 from liftgate.evaluation.own_scorers import OwnScorer
+from liftgate.evaluation.programs import Program, read_program
 from liftgate.evaluation.prompts import Prompt, read_prompt
 from liftgate.evaluation.retrieval import (
     RETRIEVAL_VERSION,
@@ -45,6 +46,8 @@ class SuiteFolder:
     """By metric."""
     documents: Mapping[str, Documents] = field(default_factory=dict)
     """By the path that arms give."""
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    """By the name under `endpoints`."""
 
     def prompt(self, arm: Arm) -> Prompt:
         """The arm's prompt; an empty one when it names none."""
@@ -108,6 +111,11 @@ def read_suite(path: Path) -> SuiteFolder:
         judges=judges,
         own_scorers=own,
         documents={name: read_documents(path.parent / name) for name in sorted(searched)},
+        programs={
+            name: read_program(path.parent, provider)
+            for name, provider in suite.endpoints.items()
+            if provider.kind == "python"
+        },
     )
     if problems := list(_places_for_passages(folder)):
         raise InputError(f"{path}: prompts and retrievers do not fit", problems=problems)

@@ -18,6 +18,7 @@ class Model:
     provider: str
     base: str | None = None
     base_url: str | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,9 @@ def _alias(name: str, entry: Mapping[str, Any]) -> Alias:
 
 
 def _model(entry: Mapping[str, Any]) -> Model:
-    return Model(entry["model_id"], entry["provider"], entry.get("base"), entry.get("base_url"))
+    return Model(
+        entry["model_id"], entry["provider"], entry.get("base"), entry.get("base_url"), entry.get("region")
+    )
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -15,10 +15,13 @@ from typing import Any, Final, Protocol
 from liftgate.errors import InputError
 from liftgate.evaluation.completion import Outcome, Request
 from liftgate.evaluation.limits import Limits
+from liftgate.evaluation.programs import Program
 
 ENDPOINTS: Final[dict[str, str]] = {
+    "bedrock": "liftgate.evaluation.endpoints.bedrock",
     "local": "liftgate.evaluation.endpoints.local",
     "openai": "liftgate.evaluation.endpoints.openai",
+    "python": "liftgate.evaluation.endpoints.python",
     "recorded": "liftgate.evaluation.endpoints.recorded",
 }
 
@@ -28,8 +31,9 @@ class Settings:
     """What a person says about an endpoint; each module takes what it needs and refuses what it lacks.
 
     `model` is a model id, or for `local` a model or adapter folder. `api_key` is the secret itself, read
-    from the environment by the command. `timeout_s` bounds one attempt of one request. `limits` are those of the
-    run: an endpoint tells them of attempts that may be billed though nothing usable came back.
+    from the environment by the command. `timeout_s` bounds one attempt of one request. `region` is AWS's,
+    `program` the callable that a suite names. `limits` are those of the run: an endpoint tells them of attempts
+    that may be billed though nothing usable came back.
     """
 
     model: str
@@ -38,6 +42,8 @@ class Settings:
     concurrency: int = 8
     timeout_s: float = 60.0
     recorded: Path | None = None
+    region: str | None = None
+    program: Program | None = None
     limits: Limits | None = None
 
 
