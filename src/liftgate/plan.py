@@ -136,6 +136,9 @@ def _classify(change: Changed, arms_only: set[str]) -> Classified:
             return is_("subject", "none")
         case ("datasets", alias, _, *_):
             return is_("subject", "data", alias)
+        case ("datasets",) | ("datasets", _):
+            # No file is read here, but a symlink in a folder's place would lead all reading elsewhere.
+            return is_("subject" if change.special else "other", "data" if change.special else "none")
         case ("evals", name) if name in _RULER_FILES:
             return is_("ruler", "policy")
         case ("evals", "reports", *_) | ("evals", _, "decision.yaml"):
@@ -146,6 +149,8 @@ def _classify(change: Changed, arms_only: set[str]) -> Classified:
             return is_("subject", "evals", alias)
         case ("evals", alias, _, *_):
             return is_("ruler", "evals", alias)
+        case ("evals",) | ("evals", _) if change.special:
+            return is_("ruler", "evals")
         case _:
             return is_("other", "none")
 

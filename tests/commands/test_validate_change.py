@@ -250,6 +250,17 @@ def test_a_deleted_dataset_blocks_while_its_alias_is_registered(
     assert (got, said(change)) == (code, [("dataset-deleted", severity, "datasets/toy", None)])
 
 
+def test_an_edited_release_is_not_hidden_behind_a_symlinked_folder(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (root / "datasets").rename(root / "moved")
+    (root / "datasets").symlink_to("moved")
+    (root / "moved" / "toy" / "v1.0.0.train.jsonl").write_text("{}\n")
+    commit(root)
+    assert main(["validate", "--root", str(root), "--base", "main"]) in {2, 10}
+    assert "symlink" in capsys.readouterr().err
+
+
 def test_a_symlink_is_not_followed(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     train = release(root)
     train.unlink()

@@ -85,6 +85,16 @@ def test_every_problem_is_told_at_once() -> None:
     ]
 
 
+def test_one_file_is_not_both_halves_of_a_release() -> None:
+    entry = f"  - version: 1.0.0\n    train: {{file: a, sha256: {SHA}}}\n    validation: {{file: a, sha256: {SHA}}}\n"
+    with pytest.raises(InputError) as refused:
+        read_card(HEAD + entry, "card.yaml")
+    assert [str(problem) for problem in refused.value.problems] == [
+        "card.yaml:10 $.releases[0].validation.file: the file that is trained on; validation rows need a file of "
+        "their own"
+    ]
+
+
 def test_versions_are_sorted_by_number_not_by_letter() -> None:
     versions = ["1.9.0", "1.10.0", "1.2.0"]
     text = "".join(f"  - {{version: {v}, train: {{file: {v}.jsonl, sha256: {SHA}}}}}\n" for v in versions)

@@ -82,6 +82,19 @@ def test_the_ruler_of_a_new_alias_lands_alone(other: str) -> None:
     assert "split-this-pr" in [f.rule for f in plan.findings]  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("path", ["datasets", "datasets/toy", "evals", "evals/toy"])
+def test_a_symlink_in_the_place_of_a_folder_is_refused(path: str) -> None:
+    plan = make_plan([Change(path, "added", "symlink")], known_aliases=["toy"], transitions={})
+    assert [(f.rule, f.path) for f in plan.findings] == [("not-a-plain-file", path)]
+    assert set(plan.aliases) == {"toy"}
+
+
+@pytest.mark.parametrize("path", ["datasets", "datasets/README.md", "evals/README.md"])
+def test_a_plain_file_beside_the_folders_asks_for_nothing(path: str) -> None:
+    plan = plan_of(path)
+    assert (plan.kinds, plan.findings) == (("none",), ())  # type: ignore[attr-defined]
+
+
 def test_a_symlink_where_a_file_is_read_is_refused() -> None:
     changes = [
         Change("datasets/toy/v1.0.0.train.jsonl", "modified", "symlink"),

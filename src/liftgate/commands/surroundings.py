@@ -188,16 +188,20 @@ def _before(base: str, card: Card, found: Mapping[str, Standing]) -> Before:
     from liftgate.repository import commit_of, git, listing, merge_base
 
     folder = Path(card.path).absolute().parent
-    if folder.is_symlink():
-        raise InputError(
-            f"{folder} is a symlink, so its history is not known", hint="commit the folder itself"
-        )
     try:
         root = Path(git(folder, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
     except LiftgateError:
         raise InputError(
             f"--base {base}: {card.path} lies in no git repository", hint="leave --base out"
         ) from None
+    for each in (folder, *folder.parents):
+        if each.resolve() == root.resolve() and not each.is_symlink():
+            break
+        if each.is_symlink():
+            raise InputError(
+                f"{each} is a symlink, so the history of {card.path} is not known",
+                hint="commit the folder itself",
+            )
     commit = merge_base(root, commit_of(root, base))
     inside = folder.resolve().relative_to(root.resolve()).as_posix()
     blobs = listing(root, commit, inside)

@@ -116,6 +116,9 @@ def _problems(releases: tuple[Release, ...], document: Document) -> Iterator[Pro
         if release.version in seen:
             yield Problem(document.place(("releases", index)), f"version {release.version} stands here twice")
         seen.add(release.version)
+        if release.validation and release.validation.file == release.train.file:
+            place = document.place(("releases", index, "validation", "file"))
+            yield Problem(place, "the file that is trained on; validation rows need a file of their own")
         for half, file in release.halves:
             if sentence := _name_problem(file):
                 yield Problem(document.place(("releases", index, half, "file")), sentence)
