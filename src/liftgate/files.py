@@ -80,7 +80,15 @@ _REBUILD = "the file was cut short or edited; run the step that writes it again"
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; renamed over it at the end, removed when anything fails."""
+    """Yield a temporary path beside `path`; renamed over it at the end, removed when anything fails.
+
+    A device or a pipe is refused: whoever runs as root, as in a container, would put a file in its place.
+    """
+    if path.absolute().parent == Path("/dev") or (path.exists() and not (path.is_file() or path.is_dir())):
+        raise InputError(
+            f"{path}: no plain file, and nothing is written in its place",
+            hint="name a file; --json prints on stdout",
+        )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

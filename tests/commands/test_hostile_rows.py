@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from liftgate.commands.validate import validate_files
 from liftgate.data.text import is_identifier
+from liftgate.errors import InputError
+from liftgate.files import write_json
 
 CREDENTIAL = "ghp_" + "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF3hJ6"
 PLAIN = ["Where is my parcel", "Is the lamp in stock", "Do you ship to the islands", "The drawer broke off"]
@@ -157,3 +160,14 @@ def test_a_near_copy_of_a_golden_case_is_no_boilerplate_however_often_it_stands(
     cases.write_text(json.dumps({"id": "g-1", "input": GOLDEN, "expected": "x"}) + "\n")
     findings = validate_files(file, golden=[cases])["findings"]
     assert [f["line"] for f in findings if f["rule"] == "golden-near-leak"] == list(range(1, 31))
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/stdout", "pipe"])
+def test_no_report_is_written_in_the_place_of_a_device(tmp_path: Path, name: str) -> None:
+    target = tmp_path / name
+    if name == "pipe":
+        os.mkfifo(target)
+    before = target.lstat()
+    with pytest.raises(InputError, match="no plain file, and nothing is written in its place"):
+        write_json(target, {})
+    assert target.lstat().st_mode == before.st_mode
