@@ -287,6 +287,28 @@ def report(cases: list[Answered], made: dict[str, Any]) -> Report:
             "train_sha256": sha("train"),
             "validation_sha256": sha("validation"),
         },
+        "power": {
+            "cases": len(cases),
+            "effective_cases": len(cases),
+            "disagreement": 0.12,
+            "measured_in_reports": 0,
+            "power": 0.8,
+            "smallest_passable_lift": 0.0565,
+            "cases_needed": 207,
+            "for_lift": 0.06,
+            "small_buckets": [
+                {
+                    "dimension": "intent",
+                    "name": name,
+                    "n": len(cases) // 8,
+                    "missing": MIN_BUCKET - len(cases) // 8,
+                    "provable_drop": 0.166667,
+                    "risky": False,
+                }
+                for name in INTENTS
+                if len(cases) // 8 < MIN_BUCKET
+            ],
+        },
         "estimate": {
             "rows": 612,
             "tokens": 61_204,
@@ -483,6 +505,7 @@ def nothing_compared(verdict: str, kinds: list[str], steps: list[str]) -> Report
     made.update(
         verdict=verdict, plan={"kinds": kinds, "steps": steps}, dataset=None, estimate=None, training=None
     )
+    made["power"] = None
     made.update(arms=[], base_arm=None, candidate_arm=None, comparison=None, regressions=[], cases=[])
     made["lineage"].update(
         prompts={}, runs={}, training_rendering_sha256=None, evaluation_rendering_sha256=None
@@ -514,7 +537,8 @@ def bad_data() -> Report:
             f"{path[:24]}card.yaml",
         ),
     ]
-    return {**made, "findings": findings, "dataset": full["dataset"], "estimate": full["estimate"]}
+    kept = {key: full[key] for key in ("dataset", "power", "estimate")}
+    return {**made, "findings": findings, **kept}
 
 
 def waived() -> Report:

@@ -101,6 +101,7 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
     )
     (root / "evals" / "policy.yaml").write_text(
         "version: 1\ndata: {min_rows: 5, min_rows_per_class: 2, validation_share: [0.05, 0.5]}\n"
+        "rules: {golden-power: off, small-bucket: off}\n"
     )
     (root / "evals" / "prices.yaml").write_text(
         'version: 1\nprices:\n  - {provider: local, model: "*", usd_per_hour: "0", source: ours, '

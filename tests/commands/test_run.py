@@ -49,6 +49,9 @@ def test_every_stage_leaves_its_file(judged: Path) -> None:
     report = json.loads((folder / "toy" / "report.json").read_bytes())
     assert report["ruler"]["source"] == "base ref"
     assert [arm["name"] for arm in report["arms"]] == ["base", "candidate", "prompt-v2"]
+    assert [arm["kind"] for arm in report["arms"]] == ["base", "candidate", "prompt"]
+    assert report["power"]["cases"] == 12
+    assert json.loads((folder / "toy" / "findings.json").read_bytes())["power"] == report["power"]
     assert report["lineage"]["training_rendering_sha256"] == report["lineage"]["evaluation_rendering_sha256"]
     assert report["training"]["losses"][0]["loss"] > report["training"]["losses"][-1]["loss"]
 

@@ -85,7 +85,7 @@ def said(change: dict[str, Any]) -> list[tuple[str, str, str, int | None]]:
 def test_a_clean_release_passes_file_by_file(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     release(root, extra("n1", "the lantern flickers since friday, refund it"))
     code, change = validate(root, capsys)
-    assert (code, change["outcome"], change["aliases"]) == (0, "pass", {"toy": {"release": "1.1.0"}})
+    assert (code, change["outcome"], change["aliases"]["toy"]["release"]) == (0, "pass", "1.1.0")
     assert [(file["alias"], file["path"], file["rows"]) for file in change["files"]] == [
         ("toy", "datasets/toy/v1.1.0.train.jsonl", 25),
         ("toy", "datasets/toy/v1.1.0.validation.jsonl", 6),
@@ -98,7 +98,9 @@ def test_golden_cases_policy_and_prompts_are_those_of_the_base(
 ) -> None:
     golden = root / "evals" / "toy" / "golden.jsonl"
     question = json.loads(golden.read_text().splitlines()[0])["messages"][0]["content"]
-    (root / "evals" / "policy.yaml").write_text("version: 1\nrules: {golden-leak: off}\n")
+    (root / "evals" / "policy.yaml").write_text(
+        "version: 1\nrules: {golden-leak: off, golden-power: off, small-bucket: off}\n"
+    )
     release(root, extra("n1", question.upper()))
     code, change = validate(root, capsys)
     assert code == 10
@@ -318,12 +320,12 @@ def test_a_policy_that_lowers_what_cannot_be_waived_is_told_in_every_report(
     root: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     policy = (root / "evals" / "policy.yaml").read_text()
-    land(root, "evals/policy.yaml", policy + "rules: {secret: off, gate-rule-lowered: off}\n")
+    land(root, "evals/policy.yaml", policy.replace("{golden", "{secret: off, gate-rule-lowered: off, golden"))
     release(root)
     assert main(["validate", "--root", str(root), "--base", "main"]) == 2
     assert "'gate-rule-lowered' is not a rule whose severity a policy sets" in capsys.readouterr().err
     git(root, "reset", "-q", "--hard", "main")
-    land(root, "evals/policy.yaml", policy + "rules: {secret: off}\n")
+    land(root, "evals/policy.yaml", policy.replace("{golden", "{secret: off, golden"))
     release(root)
     code, change = validate(root, capsys)
     assert code == 0
@@ -426,6 +428,84 @@ datasets/toy/v1.1.0.train.jsonl:25: notice: holds an e-mail address (waived by a
  [pii]
 datasets/toy/v1.1.0.train.jsonl: 27 rows, 1,014 tokens (o200k_base): block
 datasets/toy/v1.1.0.validation.jsonl: 6 rows, 235 tokens (o200k_base): pass
+toy: 12 golden cases pass a true lift of +30.0 points 80% of the time; 195 more would do for +6.0 points
+toy: golden cases to add: intent=billing 36, intent=order 36, intent=refund 36
 blocked, 1 error, 1 notice (1 waived) in 2 files
 why, and how to fix it: liftgate validate --explain schema (all rules: docs/rules.md)
 """
+
+
+POWER = ("golden-power", "small-bucket")
+
+
+def without_rules(root: Path) -> str:
+    lines = (root / "evals" / "policy.yaml").read_text().splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith("rules:"))
+
+
+def test_what_the_golden_set_can_prove_is_told_once_for_an_alias(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land(root, "evals/policy.yaml", without_rules(root))
+    release(root, extra("n1", "the lantern flickers since friday, refund it"))
+    code, change = validate(root, capsys)
+    assert (code, len(change["files"])) == (0, 2)
+    assert said(change) == [(rule, "warning", "evals/toy/golden.jsonl", None) for rule in POWER]
+    power = change["aliases"]["toy"]["power"]
+    assert (power["cases"], power["measured_in_reports"]) == (12, 0)
+    assert [bucket["name"] for bucket in power["small_buckets"]] == ["billing", "order", "refund"]
+
+
+def test_a_small_bucket_of_high_risk_blocks_before_anything_is_paid(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    land(root, "evals/policy.yaml", without_rules(root))
+    suite = (root / "evals" / "toy" / "suite.yaml").read_text()
+    land(root, "evals/toy/suite.yaml", suite.replace("buckets: [intent]", "buckets: [intent, risk]"))
+    golden = [json.loads(line) for line in (root / "evals" / "toy" / "golden.jsonl").read_text().splitlines()]
+    for case in golden:
+        case["buckets"]["risk"] = "high"
+    land(root, "evals/toy/golden.jsonl", "".join(json.dumps(case) + "\n" for case in golden))
+    release(root)
+    code, change = validate(root, capsys)
+    assert code == 10
+    assert ("small-bucket", "error", "evals/toy/golden.jsonl", None) in said(change)
+
+
+def test_a_change_of_the_ruler_is_told_what_the_new_golden_set_proves(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    golden = root / "evals" / "toy" / "golden.jsonl"
+    golden.write_text("".join(golden.read_text().splitlines(keepends=True)[:6]))
+    git(root, "commit", "-q", "-a", "-m", "fewer cases")
+    _, change = validate(root, capsys)
+    assert change["aliases"]["toy"]["power"]["cases"] == 6
+
+
+def test_disagreement_that_sealed_reports_measured_is_used_and_no_other(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from liftgate.report.seal import seal
+
+    counts = {"both": 60, "fixes": 20, "regressions": 9, "neither": 9}
+    report = {"schema_version": 1, "comparison": {"lift": {"n": 98}, "counts": counts}}
+    land(root, "evals/reports/toy/v1.json", json.dumps(seal(report)))
+    land(root, "evals/reports/toy/v2.json", json.dumps({**seal(report), "alias": "altered"}))
+    land(root, "evals/reports/toy/v3.json", "{")
+    release(root)
+    _, change = validate(root, capsys)
+    power = change["aliases"]["toy"]["power"]
+    assert (power["disagreement"], power["measured_in_reports"]) == (0.3, 1)
+
+
+def test_one_file_with_its_suite_is_told_the_power_too(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = root / "datasets" / "toy" / "v1.0.0.train.jsonl"
+    asked = ["validate", str(file), "--suite", str(root / "evals" / "toy" / "suite.yaml"), "--json"]
+    main(asked)
+    with_suite = json.loads(capsys.readouterr().out)
+    assert with_suite["power"]["cases"] == 12
+    assert {f["rule"] for f in with_suite["findings"] if f["path"].endswith("golden.jsonl")} == set(POWER)
+    main([asked[0], asked[1], "--json"])
+    assert "power" not in json.loads(capsys.readouterr().out)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from liftgate.data.golden import Case, Cases
 from liftgate.findings import Severity
 from liftgate.policy import Policy
-from liftgate.verdict.golden_power import golden_power, power_findings
+from liftgate.verdict.golden_power import Measured, golden_power, power_findings
 
 
 def golden_of(buckets: Mapping[str, int], dimension: str = "intent", cluster: int = 1) -> Cases:
@@ -47,8 +47,8 @@ def test_too_few_cases_are_told_with_the_lift_they_can_pass_and_the_cases_to_add
         (
             "golden-power",
             Severity.WARNING,
-            "100 golden cases: a candidate passes 80.0% of the time from a true lift of +8.9 points on, "
-            "when 12.0% of the answers change; 107 more cases would do for +6.0 points",
+            "100 golden cases: a candidate passes 80% of the time from a true lift of +8.9 points on, "
+            "when 12.0% of the answers change (as is usual); 107 more cases would do for +6.0 points",
         )
     ]
 
@@ -75,6 +75,17 @@ def test_near_copies_count_once() -> None:
     power = golden_power(golden_of({"a": 200}, cluster=4), None, Policy())
     assert (power.cases, power.effective) == (200, 50)
     assert "(50 of them no near copies)" in told(golden_of({"a": 200}, cluster=4))[0][2]
+
+
+def test_what_earlier_reports_measured_takes_the_place_of_the_assumption() -> None:
+    cases, policy = golden_of({"a": 100}), Policy()
+    power = golden_power(cases, None, policy, Measured(changed=119, cases=398, reports=2))
+    assert (power.disagreement, power.reports) == (0.3, 2)
+    assert power.smallest_passable_lift > golden_power(cases, None, policy).smallest_passable_lift
+    (finding,) = power_findings(power, policy)
+    assert "when 30.0% of the answers change (as in 2 earlier reports)" in finding.message
+    equal = golden_power(cases, None, policy, Measured(changed=0, cases=98, reports=1))
+    assert equal.disagreement == 0.01
 
 
 def test_dimensions_that_the_suite_does_not_name_are_not_judged() -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liftgate.verdict import stats
+from liftgate.verdict import power, stats
 
 VECTORS = Path(__file__).parents[3] / "shared/data/verdict-vectors.json"
 known_answers = pytest.mark.skipif(not VECTORS.is_file(), reason="the shared data folder is not here")
@@ -76,7 +76,7 @@ def test_cluster_robust_errors_agree_with_r(vectors: dict[str, Any]) -> None:
 @known_answers
 def test_cases_needed_agrees_with_the_formula(vectors: dict[str, Any]) -> None:
     known = vectors["n_one_sided"]
-    needed = stats.cases_needed(known["disc"], known["lift"], min_lift=0.0, alpha=0.05, power=0.8)
+    needed = power.cases_needed(known["disc"], known["lift"], min_lift=0.0, alpha=0.05, power=0.8)
     assert needed == pytest.approx(known["n"], abs=1e-4)
 
 
@@ -162,7 +162,7 @@ def test_differences_that_do_not_vary_are_not_certain() -> None:
 
 
 def test_a_lift_of_no_more_than_the_minimum_can_never_be_shown() -> None:
-    assert math.isinf(stats.cases_needed(0.12, 0.03, min_lift=0.03, alpha=0.05, power=0.8))
-    assert stats.smallest_passable_lift(0.12, 206, min_lift=0.03, alpha=0.05, power=0.8) == pytest.approx(
+    assert math.isinf(power.cases_needed(0.12, 0.03, min_lift=0.03, alpha=0.05, power=0.8))
+    assert power.smallest_passable_lift(0.12, 206, min_lift=0.03, alpha=0.05, power=0.8) == pytest.approx(
         0.06, abs=1e-3
     )

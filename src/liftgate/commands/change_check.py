@@ -8,9 +8,10 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.file_check import FileCheck, about_waivers, check_file, read_policy
+from liftgate.commands.golden_check import GoldenCheck, check_golden
 from liftgate.data import s3, storage
 from liftgate.data.beside import dataset_deleted, missing_card, missing_dataset_file, uncommitted_change
 from liftgate.data.card import Card, Release, read_card
@@ -25,6 +26,9 @@ from liftgate.project import Ruler, desk_plan, plan_of, read_subject, ruler_of
 from liftgate.registry.models import read_models
 from liftgate.repository import uncommitted
 
+if TYPE_CHECKING:
+    from liftgate.verdict.golden_power import GoldenPower
+
 
 @dataclass(frozen=True)
 class AliasCheck:
@@ -34,6 +38,7 @@ class AliasCheck:
     release: str | None
     files: tuple[FileCheck, ...] = ()
     findings: tuple[Finding, ...] = ()
+    power: GoldenPower | None = None
 
     @property
     def everything(self) -> list[Finding]:
@@ -69,7 +74,10 @@ class ChangeCheck:
                 **{f"{level}s": sum(f.severity is level for f in found) for level in Severity},
                 "waived": waived,
             },
-            "aliases": {each.alias: {"release": each.release} for each in self.aliases},
+            "aliases": {
+                each.alias: {"release": each.release, "power": each.power.to_dict() if each.power else None}
+                for each in self.aliases
+            },
             "findings": [finding.to_dict() for finding in ordered(whole)],
             "files": [_file(each, file) for each in self.aliases for file in each.files],
         }
@@ -144,6 +152,9 @@ def check_alias(
     policy, lowered = Policy(), list[Finding]()
     with together:
         policy, lowered = read_policy(policy_path)
+    golden: GoldenCheck | None = None
+    with together:
+        golden = _golden(root, alias, ruler, plan, suite)
     if waivers.is_file():
         with together:
             read_waivers(read_bytes(waivers), str(waivers))
@@ -169,13 +180,27 @@ def check_alias(
             )
     together.raise_all()
     found = [*with_policy(found, policy.rules), *about_waivers(files, today), *lowered]
+    found += golden.findings if golden else ()
     place = _Places(ruler.folder, root)
     return AliasCheck(
         alias,
         newest.version if newest else None,
         tuple(place.check(file) for file in _told_once(files)),
         tuple(map(place.finding, found)),
+        golden.power if golden else None,
     )
+
+
+def _golden(
+    root: Path, alias: str, ruler: Ruler, plan: Plan, suite: SuiteFolder | None
+) -> GoldenCheck | None:
+    """What the golden set can prove: the base's, or the one that this change brings as the next ruler."""
+    if any(path.role == "ruler" and path.alias in (alias, None) for path in plan.paths):
+        ruler = Ruler(root, None)
+        suite = ruler.suite(alias) if (root / "evals" / alias / "suite.yaml").is_file() else None
+    if suite is None:
+        return None
+    return check_golden(suite, ruler.policy, ruler.folder / "evals" / "reports" / alias)
 
 
 def _told_once(files: Sequence[FileCheck]) -> Iterator[FileCheck]:

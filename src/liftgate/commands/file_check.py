@@ -31,6 +31,7 @@ from liftgate.files import read_bytes
 from liftgate.findings import Finding, blocks, ordered, with_policy
 from liftgate.policy import Policy
 from liftgate.tokens import DEFAULT_ENCODING, checked_encoding
+from liftgate.verdict.rules import RULES as VERDICT_RULES
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,7 @@ def read_policy(path: Path) -> tuple[Policy, list[Finding]]:
     with together:
         policy = Policy.from_document(document)
     with together:
-        if unknown := unknown_rules(document):
+        if unknown := unknown_rules(document, VERDICT_RULES):
             raise InputError(f"{path} sets the severity of rules that do not exist", problems=unknown)
     together.raise_all()
     return policy, list(gate_rule_lowered(document))

@@ -31,6 +31,7 @@ from liftgate.registry.models import Alias, read_models
 from liftgate.report.annotations import inert
 from liftgate.report.build import Evidence, build_report
 from liftgate.report.data_diff import data_diff_sentence
+from liftgate.report.power import power_lines
 from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
@@ -57,6 +58,7 @@ class Flow:
     waived: list[Waived] = field(default_factory=list)
     dataset: dict[str, Any] | None = None
     data_diff: dict[str, Any] | None = None
+    power: dict[str, Any] | None = None
     estimate: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
     training_rendering: str | None = None
@@ -78,7 +80,11 @@ class Flow:
             self._go(suite, registered, policy)
         write_json(
             self.folder / "findings.json",
-            {"schema_version": 1, "findings": [finding.to_dict() for finding in ordered(self.findings)]},
+            {
+                "schema_version": 1,
+                "findings": [finding.to_dict() for finding in ordered(self.findings)],
+                "power": self.power,
+            },
         )
         candidate = next((arm.comparison for arm in self.arms if arm.name == "candidate"), None)
         paid = training_cost(self.estimate, self.training)
@@ -105,10 +111,13 @@ class Flow:
         checked = check_alias(self.root, self.alias, self.ruler, self.plan, self.today)
         self.findings += checked.everything
         self.waived += checked.waived
+        self.power = checked.power.to_dict() if checked.power else None
         for file in checked.files:
             errors = sum(finding.severity is Severity.ERROR for finding in file.findings)
             told = inert(f"{file.path}: {file.rows} rows, {file.tokens} tokens, {errors} errors")
             self.say(f"  {told}")
+        for line in power_lines(self.power):
+            self.say(f"  {inert(line)}")
         if blocks(self.findings) and checked.release is None:
             return None
         subject = read_subject(self.root, self.alias)
@@ -325,6 +334,7 @@ class Flow:
             decision=decision,
             dataset=self.dataset,
             data_diff=self.data_diff,
+            power=self.power,
             estimate=self.estimate,
             training=self.training,
             comparison=candidate,

@@ -33,7 +33,7 @@ def run(arguments: argparse.Namespace) -> int:
 def read_report(path: Path) -> dict[str, Any]:
     """A report whose seal holds. Raises `InputError` naming the file when a byte of it changed."""
     from liftgate.files import pretty, read_bytes, read_json
-    from liftgate.report.build import seal_holds
+    from liftgate.report.seal import seal_holds
 
     report = read_json(path)
     if not seal_holds(report) or pretty(report) != read_bytes(path):
@@ -59,8 +59,8 @@ def _judge_again(arguments: argparse.Namespace) -> int:
     from liftgate.commands.compare import read_policy
     from liftgate.files import pretty, read_json, sha256_file, write_json
     from liftgate.findings import Finding
-    from liftgate.report.build import SEAL, seal
     from liftgate.report.headline import headline
+    from liftgate.report.seal import SEAL, seal
     from liftgate.verdict.cost import training_cost
     from liftgate.verdict.gate import decide, exit_code
 

@@ -14,6 +14,7 @@ from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from liftgate.commands.file_check import FileCheck
+    from liftgate.commands.golden_check import GoldenCheck
 
 TARGETS = ("openai", "azure", "bedrock-nova", "bedrock-claude", "trl")
 _OF_ONE_FILE = ("golden", "card", "policy", "suite", "encoding", "waivers", "extras")
@@ -94,17 +95,23 @@ def run(arguments: argparse.Namespace) -> int:
 def validate_files(file: Path, **options: Any) -> dict[str, Any]:
     """Read the files and validate: the object that `--json` prints. Options are those of `check_file`."""
     from liftgate.commands.file_check import check_file
+    from liftgate.commands.golden_check import check_golden
+    from liftgate.evaluation.suite_folder import read_suite
 
-    return as_report(check_file(file, **options), options.get("today"))
+    check, suite = check_file(file, **options), options.get("suite")
+    golden = check_golden(read_suite(suite), check.policy) if suite else None
+    return as_report(check, options.get("today"), golden)
 
 
-def as_report(check: FileCheck, today: datetime.date | None) -> dict[str, Any]:
-    """The contract's object; with waivers also `waived`."""
+def as_report(
+    check: FileCheck, today: datetime.date | None, golden: GoldenCheck | None = None
+) -> dict[str, Any]:
+    """The contract's object; with waivers also `waived`, with a suite also `power` of its golden set."""
     from liftgate.commands.file_check import about_waivers
     from liftgate.findings import blocks, ordered
 
     beside = [*check.beside, *(about_waivers([check], today) if today else ())]
-    found = ordered([*check.findings, *beside])
+    found = ordered([*check.findings, *beside, *(golden.findings if golden else ())])
     report = {
         **check.to_dict(),
         "findings": [finding.to_dict() for finding in found],
@@ -112,6 +119,8 @@ def as_report(check: FileCheck, today: datetime.date | None) -> dict[str, Any]:
     }
     if check.waivers:
         report["waived"] = [waived.to_dict() for waived in check.waived]
+    if golden is not None:
+        report["power"] = golden.power.to_dict()
     return report
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from liftgate.config import Document, did_you_mean
@@ -94,10 +94,13 @@ EXTRA: Final[Mapping[str, Callable[..., Iterator[Finding]]]] = {label_noise.RULE
 UNSWITCHABLE: Final = frozenset({"gate-rule-lowered", "uncommitted-change"})
 
 
-def unknown_rules(policy: Document) -> list[Problem]:
-    """Entries of the policy's `rules` that set the severity of nothing, each with its nearest neighbour."""
+def unknown_rules(policy: Document, others: Collection[str] = ()) -> list[Problem]:
+    """Entries of the policy's `rules` that set the severity of nothing, each with its nearest neighbour.
+
+    `others` are the rules of other stages.
+    """
     rules: Any = policy.data.get("rules", {}) if isinstance(policy.data, dict) else {}
-    known = [rule for rule in (*RULES, *EXTRA, *BESIDE) if rule not in UNSWITCHABLE]
+    known = [rule for rule in (*RULES, *EXTRA, *BESIDE, *others) if rule not in UNSWITCHABLE]
     return [
         Problem(
             policy.place(("rules", rule)),

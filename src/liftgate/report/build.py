@@ -10,16 +10,14 @@ from typing import Any
 import numpy as np
 
 from liftgate import __version__
-from liftgate.digests import digest
 from liftgate.errors import ExitCode
 from liftgate.evaluation.runs import EvalRun
 from liftgate.report.headline import headline
+from liftgate.report.seal import seal
 from liftgate.training.cost import money
 from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, exit_code, verdict_key
 from liftgate.verdict.latency import QUANTILE
-
-SEAL = "report_sha256"
 
 
 @dataclass(frozen=True)
@@ -34,6 +32,7 @@ class Evidence:
     decision: Decision
     dataset: Mapping[str, Any] | None = None
     data_diff: Mapping[str, Any] | None = None
+    power: Mapping[str, Any] | None = None
     estimate: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
@@ -69,6 +68,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "plan": {"kinds": list(evidence.kinds), "steps": list(evidence.steps)},
         "dataset": _plain(evidence.dataset),
         "data_diff": _plain(evidence.data_diff),
+        "power": _plain(evidence.power),
         "estimate": _plain(evidence.estimate),
         "training": _plain(evidence.training),
         "arms": [_arm(arm, evidence) for arm in evidence.arms],
@@ -92,17 +92,6 @@ def _waved_through(evidence: Evidence) -> bool:
     if evidence.policy is None or evidence.decision.verdict == "pass":
         return False
     return exit_code(evidence.decision, evidence.comparison, evidence.policy) is ExitCode.PASS
-
-
-def seal(report: Mapping[str, Any]) -> dict[str, Any]:
-    """The report with a digest over everything else in it."""
-    body = {key: value for key, value in report.items() if key != SEAL}
-    return {**body, SEAL: digest(body)}
-
-
-def seal_holds(report: Mapping[str, Any]) -> bool:
-    """Whether the report is as it was sealed."""
-    return bool(report.get(SEAL) == seal(report)[SEAL])
 
 
 def _plain(value: Mapping[str, Any] | None) -> dict[str, Any] | None:

@@ -16,6 +16,7 @@ from liftgate.report.data_diff import DiffTable, data_diff_sentence, data_diff_t
 from liftgate.report.escape import Markdown, code, escape, fence
 from liftgate.report.facts import (
     Facts,
+    blind_spots,
     cost_facts,
     data_facts,
     lineage_facts,
@@ -214,8 +215,7 @@ def _lineage(report: Report) -> Iterator[Markdown]:
 
 
 def _blind_spots(report: Report) -> Iterator[Markdown]:
-    if report["comparison"] is not None:
-        yield from _list(report["comparison"]["blind_spots"], escape)
+    yield from _list(blind_spots(report), lambda text: escape(text, SENTENCE_LIMIT))
 
 
 def _facts(facts: Facts) -> Iterator[Markdown]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liftgate.report import numbers
+from liftgate.report.power import power_lines
 from liftgate.report.tables import Report
 
 Facts = list[tuple[str, str]]
@@ -126,6 +127,12 @@ def safety_sentence(report: Report) -> str | None:
         bound = numbers.percent(safety["hidden_rate_high"])
         text += f" So many prompts cannot rule out a hidden failure rate of up to {bound} (upper 95% bound)."
     return text
+
+
+def blind_spots(report: Report) -> list[str]:
+    """What the verdict does not know: before a comparison what the golden set can prove, then what it left open."""
+    found = list(report["comparison"]["blind_spots"]) if report["comparison"] else []
+    return [*power_lines(report.get("power")), *found]
 
 
 def regressions_sentence(total: int, shown: int) -> str:

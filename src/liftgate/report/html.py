@@ -14,7 +14,14 @@ from liftgate.report import numbers
 from liftgate.report.charts import MOST_ROWS, curve, forest
 from liftgate.report.data_diff import data_diff_sentence, data_diff_tables
 from liftgate.report.escape import clean, visible
-from liftgate.report.facts import cost_facts, data_facts, lineage_facts, ruler_sentence, safety_sentence
+from liftgate.report.facts import (
+    blind_spots,
+    cost_facts,
+    data_facts,
+    lineage_facts,
+    ruler_sentence,
+    safety_sentence,
+)
 from liftgate.report.headline import headline
 from liftgate.report.next_steps import next_steps
 from liftgate.report.tables import (
@@ -116,7 +123,7 @@ def view(report: Report) -> dict[str, Any]:
         "buckets": [bucket_row(b) for b in buckets],
         "safety": safety_sentence(report),
         "unsafe": _unsafe(comparison),
-        "blind_spots": comparison["blind_spots"] if comparison else [],
+        "blind_spots": blind_spots(report),
         "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
         "curve": curve(training["losses"], training["validation_loss"]) if training else None,
         "losses": _losses(training),

@@ -24,6 +24,11 @@ def percent(share: float | None) -> str:
     return f"{_fixed(share * 100, 1)}%"
 
 
+def threshold(share: float) -> str:
+    """`0.8` → `80%`: a share that a person wrote."""
+    return f"{round(100 * share, 6):g}%"
+
+
 def points(change: float | None) -> str:
     """`0.0625` → `+6.3`: percentage points with their sign, a true minus, and no sign on zero."""
     if change is None:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from liftgate.report import numbers
 from liftgate.report.annotations import inert
 from liftgate.report.escape import Markdown, code, escape
+from liftgate.report.power import power_lines
 
 Data = Mapping[str, Any]
 
@@ -24,7 +25,7 @@ WAIVED_HEAD: Final = "rule|place|accepted by|until|reason"
 def file_text(file: Data, path: str) -> str:
     """One file: at most ten findings a rule and severity, how many more there are, and the sum."""
     total = numbers.plural(len(file["findings"]), "finding")
-    lines = _findings(file["findings"], path)
+    lines = [*_findings(file["findings"], path), *power_lines(file.get("power"))]
     lines.append(
         f"{path}: {file['rows']} rows, {file['tokens']} tokens ({file['encoding']}), "
         f"{total}: {file['outcome']}"
@@ -39,6 +40,8 @@ def change_text(change: Data) -> str:
         lines += _findings(file["findings"], file["path"])
         rows, tokens = numbers.count(file["rows"]), numbers.count(file["tokens"])
         lines.append(f"{file['path']}: {rows} rows, {tokens} tokens ({file['encoding']}): {file['outcome']}")
+    for alias, about in change["aliases"].items():
+        lines += [f"{alias}: {line}" for line in power_lines(about.get("power"))]
     return _text([*lines, headline(change), *_explain(all_findings(change))])
 
 

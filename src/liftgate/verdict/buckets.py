@@ -32,6 +32,7 @@ from liftgate.verdict.parts import (
     shown,
     signed,
 )
+from liftgate.verdict.power import cases_needed
 
 _ROUNDING = 1e-12
 
@@ -195,7 +196,7 @@ def _told(each: _Slice, state: State, low: float, policy: Policy, k: int) -> str
 def _would_show(spread: float, distance: float, n: int, alpha: float, power: float) -> str:
     if distance <= 0:
         return ""
-    needed = stats.cases_needed(spread, distance, min_lift=0.0, alpha=alpha, power=power)
+    needed = cases_needed(spread, distance, min_lift=0.0, alpha=alpha, power=power)
     return f"; {count(max(math.ceil(needed), n + 1), 'case')} would show it" if needed < 1e9 else ""
 
 

@@ -15,12 +15,27 @@ from typing import Any, Final
 from liftgate.data.golden import Case, Cases
 from liftgate.findings import Finding, Severity
 from liftgate.policy import Policy
-from liftgate.verdict import stats
-from liftgate.verdict.parts import count, listed, percent, plain_points, points, shown
+from liftgate.verdict.parts import count, listed, percent, plain_percent, plain_points, points, shown
+from liftgate.verdict.power import cases_needed, smallest_passable_lift
 
 USUAL_DISAGREEMENT: Final = 0.12
+"""Share of the answers that change, where nobody has measured it."""
 USUAL_LIFT: Final = 0.06
 """Twice the default `min_lift`: what a fine-tune worth its money usually brings."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Cases of earlier reports whose answers changed between right and wrong."""
+
+    changed: int
+    cases: int
+    reports: int
+
+    @property
+    def disagreement(self) -> float:
+        """One more than seen, so that two equal models promise nothing for the next two."""
+        return (self.changed + 1) / (self.cases + 2)
 
 
 @dataclass(frozen=True)
@@ -45,18 +60,24 @@ class SmallBucket:
             "name": self.name,
             "n": self.n,
             "missing": self.missing,
-            "provable_drop": self.provable_drop,
+            "provable_drop": None if self.provable_drop is None else _short(self.provable_drop),
+            "risky": self.risky,
         }
 
 
 @dataclass(frozen=True)
 class GoldenPower:
-    """`effective` counts clusters of near-duplicate cases once; lifts are ratios in [0, 1]."""
+    """`effective` counts clusters of near-duplicate cases once; lifts are ratios in [0, 1].
+
+    `reports` are the earlier ones that the share of disagreement was measured in; 0 when it is assumed.
+    """
 
     path: str
     cases: int
     effective: int
     disagreement: float
+    reports: int
+    power: float
     smallest_passable_lift: float
     cases_needed: int
     for_lift: float
@@ -67,21 +88,29 @@ class GoldenPower:
         return {
             "cases": self.cases,
             "effective_cases": self.effective,
-            "assumed_disagreement": self.disagreement,
-            "smallest_passable_lift": self.smallest_passable_lift,
+            "disagreement": _short(self.disagreement),
+            "measured_in_reports": self.reports,
+            "power": self.power,
+            "smallest_passable_lift": _short(self.smallest_passable_lift),
             "cases_needed": self.cases_needed,
             "for_lift": self.for_lift,
             "small_buckets": [bucket.to_dict() for bucket in self.small_buckets],
         }
 
 
+def _short(ratio: float) -> float:
+    return float(f"{ratio:.6g}")
+
+
 def golden_power(
-    golden: Cases, dimensions: Sequence[str] | None, policy: Policy, disagreement: float = USUAL_DISAGREEMENT
+    golden: Cases, dimensions: Sequence[str] | None, policy: Policy, measured: Measured | None = None
 ) -> GoldenPower:
-    """Power of a golden set by formula 5 of the verdict: before a run, with an assumed share of disagreement.
+    """Power of a golden set by formula 5 of the verdict, before a run: with a share of disagreement that is assumed
+    or was measured in earlier reports.
 
     `dimensions` are the suite's; None means every dimension that a case carries.
     """
+    disagreement = USUAL_DISAGREEMENT if measured is None else measured.disagreement
     clusters = {case.cluster_id or f"\0{case.id}" for case in golden}
     n = len(clusters)
     # As `power_of` does after a run, with one disagreeing case more than expected.
@@ -93,8 +122,10 @@ def golden_power(
         len(golden),
         n,
         disagreement,
-        min(stats.smallest_passable_lift(spread, n, **limits), 1.0),
-        math.ceil(stats.cases_needed(disagreement, wanted, **limits)),
+        0 if measured is None else measured.reports,
+        policy.power,
+        min(smallest_passable_lift(spread, n, **limits), 1.0),
+        math.ceil(cases_needed(disagreement, wanted, **limits)),
         wanted,
         tuple(_small_buckets(golden.cases, dimensions, policy)),
     )
@@ -125,9 +156,10 @@ def power_findings(power: GoldenPower, policy: Policy) -> Iterator[Finding]:
         yield Finding(
             "golden-power",
             Severity.WARNING,
-            f"{count(power.cases, 'golden case')}{copies}: a candidate passes {percent(policy.power)} of the time "
-            f"from a true lift of {points(power.smallest_passable_lift)} on, when {percent(power.disagreement)} of "
-            f"the answers change; {count(more, 'more case')} would do for {points(power.for_lift)}",
+            f"{count(power.cases, 'golden case')}{copies}: a candidate passes {plain_percent(policy.power)} of the "
+            f"time from a true lift of {points(power.smallest_passable_lift)} on, when "
+            f"{percent(power.disagreement)} of the answers change ({_source(power)}); "
+            f"{count(more, 'more case')} would do for {points(power.for_lift)}",
             power.path,
         )
     for dimension in sorted({bucket.dimension for bucket in power.small_buckets}):
@@ -135,6 +167,12 @@ def power_findings(power: GoldenPower, policy: Policy) -> Iterator[Finding]:
         for risky, severity in ((True, Severity.ERROR), (False, Severity.WARNING)):
             if told := [bucket for bucket in small if bucket.risky is risky]:
                 yield Finding("small-bucket", severity, _small_sentence(dimension, told, policy), power.path)
+
+
+def _source(power: GoldenPower) -> str:
+    if not power.reports:
+        return "as is usual"
+    return f"as in {count(power.reports, 'earlier report')}"
 
 
 def _small_sentence(dimension: str, small: Sequence[SmallBucket], policy: Policy) -> str:

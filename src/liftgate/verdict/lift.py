@@ -23,6 +23,7 @@ from liftgate.verdict.parts import (
     points,
     signed,
 )
+from liftgate.verdict.power import cases_needed, smallest_passable_lift
 
 _ROUNDING = 1e-12  # means of graded scores are floats; counts are decided exactly
 
@@ -193,10 +194,10 @@ def power_of(scores: PairedScores, policy: Policy, clusters: Ints | None) -> Pow
     spread = disagreement(scores, clusters)
     min_lift = policy.min_lift_of(scores.metric)
     limits = {"min_lift": min_lift, "alpha": policy.alpha, "power": policy.power}
-    smallest = stats.smallest_passable_lift(spread, n, **limits)
+    smallest = smallest_passable_lift(spread, n, **limits)
     mean = scores.observed.mean
     wanted = mean if mean > min_lift + _ROUNDING else max(2 * min_lift, 0.02)
-    needed = stats.cases_needed(spread, wanted, **limits)
+    needed = cases_needed(spread, wanted, **limits)
     return Power(min(smallest, 1.0), math.ceil(needed) if needed < 1e9 else None, wanted)
 
 

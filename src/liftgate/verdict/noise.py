@@ -18,6 +18,7 @@ import numpy as np
 from liftgate.evaluation.runs import EvalRun
 from liftgate.policy import Policy
 from liftgate.verdict import stats
+from liftgate.verdict.power import normal_quantile, smallest_passable_lift
 
 # Each bound of a rate holds with 97.5%, both together with 95%.
 _ALPHA: Final = 0.025
@@ -78,10 +79,10 @@ def measure_noise(runs: Sequence[EvalRun], metric: str, policy: Policy) -> Noise
         low=low,
         high=high,
         by_case={name: value for name, value in sorted(rates.items()) if value},
-        fake_lift=min(1.0, stats.normal_quantile(1 - alpha) * math.sqrt(worst / n)),
+        fake_lift=min(1.0, normal_quantile(1 - alpha) * math.sqrt(worst / n)),
         passable_lift=min(
             1.0,
-            stats.smallest_passable_lift(square, n, min_lift=policy.min_lift, alpha=alpha, power=power),
+            smallest_passable_lift(square, n, min_lift=policy.min_lift, alpha=alpha, power=power),
         ),
         widest_lift=_widest(runs, metric),
     )

@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from liftgate.verdict.power import normal_quantile
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -30,12 +32,6 @@ class Bounds:
 
     low: float
     high: float
-
-
-@lru_cache(maxsize=4096)
-def normal_quantile(probability: float) -> float:
-    """Standard normal quantile."""
-    return float(special.ndtri(probability))
 
 
 @lru_cache(maxsize=4096)
@@ -209,20 +205,3 @@ def mean_bounds(
 @lru_cache(maxsize=4096)
 def _student(df: int, alpha: float) -> float:
     return float(special.stdtrit(df, 1 - alpha))
-
-
-def smallest_passable_lift(
-    disagreement: float, n: int, *, min_lift: float, alpha: float, power: float
-) -> float:
-    """Smallest true lift that n cases pass with the wished power."""
-    se = math.sqrt(disagreement / n)
-    z_alpha, z_power = normal_quantile(1 - alpha), normal_quantile(power)
-    return max((z_alpha + z_power) * se, min_lift + z_power * se)
-
-
-def cases_needed(disagreement: float, lift: float, *, min_lift: float, alpha: float, power: float) -> float:
-    """Cases that show a true lift with the wished power; infinite when it does not exceed min_lift."""
-    if lift <= min_lift:
-        return math.inf
-    z_alpha, z_power = normal_quantile(1 - alpha), normal_quantile(power)
-    return disagreement * max(((z_alpha + z_power) / lift) ** 2, (z_power / (lift - min_lift)) ** 2)
