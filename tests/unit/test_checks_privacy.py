@@ -118,6 +118,45 @@ def test_a_neighbour_does_not_hide_what_stands_beside_it(text: str, found: list[
     assert kinds(text) == found
 
 
+DISGUISED = [
+    ("mail john [at] example [dot] com now", "an e-mail address"),
+    ("mail john(at)example.com now", "an e-mail address"),
+    (
+        "mail \uff4a\uff4f\uff48\uff4e\uff20\uff45\uff58\uff41\uff4d\uff50\uff4c\uff45\uff0e\uff43\uff4f\uff4d now",
+        "an e-mail address",
+    ),
+    ("mail john\u200b@exam\u00adple.com now", "an e-mail address"),
+    ("card 4111\u00a01111\u00a01111\u00a01111 now", "a card number"),
+    ("card 4111\u20131111\u20131111\u20131111 now", "a card number"),
+    ("card 4111.1111.1111.1111 now", "a card number"),
+    ("card \uff14\uff11\uff11\uff11 1111 1111 1111 now", "a card number"),
+    (
+        "card \u0664\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661\u0661 now",
+        "a card number",
+    ),
+    ("the order was paid with 4111 1111 1111 1111 now", "a card number"),
+    ("iban DE89-3704-0044-0532-0130-00 now", "an IBAN"),
+]
+
+
+@pytest.mark.parametrize(("text", "kind"), DISGUISED)
+def test_personal_data_in_disguise_is_found(text: str, kind: str) -> None:
+    assert set(kinds(text)) == {kind}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "look at example dot com",
+        "see you (at) noon. Come early",
+        "order 4111111111111111 is late",
+        "from 10\u201312 to 14\u201316, room 3\u20134",
+    ],
+)
+def test_words_in_brackets_dashes_and_order_numbers_are_no_personal_data(text: str) -> None:
+    assert kinds(text) == []
+
+
 @pytest.mark.skipif(not QUESTIONS.exists(), reason="the shared data folder is not here")
 def test_ten_thousand_questions_without_personal_data_are_left_alone() -> None:
     rows = read_rows(QUESTIONS.read_bytes(), "questions").rows

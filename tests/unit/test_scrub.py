@@ -61,6 +61,28 @@ def test_every_spelling_of_a_value_becomes_the_same_placeholder(text: str, after
     assert contents(text) == [after]
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "john\u200b@exam\u00adple.com",
+        "\uff4a\uff4f\uff48\uff4e\uff20example.com",
+        "john [at] example (dot) com",
+        "4111\u00a01111\u00a01111\u00a01111",
+        "4111\u20131111\u20131111\u20131111",
+        "DE89-3704-0044-0532-0130-00",
+    ],
+)
+def test_a_value_in_disguise_is_replaced_whole_and_its_neighbours_stay(value: str) -> None:
+    kind = "EMAIL" if "j" in value or "\uff4a" in value else "IBAN" if "DE" in value else "CARD"
+    plain = {"EMAIL": "john@example.com", "IBAN": "DE89370400440532013000", "CARD": "4111 1111 1111 1111"}[
+        kind
+    ]
+    assert contents(f"so \u2013 {value} \u2013 \u00e9t\u00e9", plain) == [
+        f"so \u2013 <{kind}_1> \u2013 \u00e9t\u00e9",
+        f"<{kind}_1>",
+    ]
+
+
 def test_prompt_and_answer_stay_in_step_wherever_the_value_stands() -> None:
     row = {
         "messages": [

@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from liftgate.data.dataset import Row
+from liftgate.data.disguise import DISGUISED, undisguised
 
 _BATCH_BYTES: Final = 1 << 18
 _BEFORE: Final = 40
@@ -30,7 +31,8 @@ def as_json(row: Row) -> bytes:
 def matches(rows: Iterable[Row], pattern: str, written: Callable[[Row], bytes] = as_json) -> Iterator[Match]:
     """Every match in what `written` makes of any row: text that ends with its line.
 
-    Many rows are searched at a time, because one call of the engine costs more than a row.
+    Many rows are searched at a time, because one call of the engine costs more than a row. A row with letters or
+    digits in disguise is searched once more without it.
     """
     expression = compiled(pattern)
     for batch, text, ends in batches(rows, written):
@@ -43,6 +45,27 @@ def matches(rows: Iterable[Row], pattern: str, written: Callable[[Row], bytes] =
             yield Match(
                 batch[at], text[start:end].decode("utf-8", "replace"), before.decode("utf-8", "replace")
             )
+        for number in _disguised(text, ends):
+            written_plainly, _ = undisguised(text[ends[number - 1] if number else 0 : ends[number]].decode())
+            plain = written_plainly.encode()
+            for found in expression.finditer(plain):
+                start, end = found.span()
+                behind = plain[max(start - _BEFORE, 0) : start].decode("utf-8", "replace")
+                yield Match(batch[number], plain[start:end].decode("utf-8", "replace"), behind)
+
+
+def _disguised(text: bytes, ends: list[int]) -> Iterator[int]:
+    """The rows that hold letters or digits in disguise, by their number in the batch."""
+    if text.isascii():
+        return
+    at = 0
+    told = -1
+    for found in compiled(DISGUISED).finditer(text):
+        while ends[at] <= found.start():
+            at += 1
+        if at != told:
+            told = at
+            yield at
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 from liftgate.data.checks import privacy, secrets
 from liftgate.data.dataset import Row
+from liftgate.data.disguise import is_disguised, undisguised
 from liftgate.data.scan import Match, compiled
 
 SECRET: Final = "SECRET"  # noqa: S105
@@ -27,6 +28,7 @@ KINDS: Final = {
 # Letters of every alphabet, where the rule's own pattern is content to find the ASCII part of an address.
 _EMAIL: Final = r"[\pL\pN._%+\-]+@[\pL\pN\-]+(?:\.[\pL\pN\-]+)*\.\pL{2,}"
 _KEY_BLOCK_END: Final = re.compile(r"-----END (?:[A-Z]+ )*PRIVATE KEY-----")
+_BRACKETED: Final = re.compile(r" ?[\[({] ?(?:(?P<at>at)|dot) ?[\])}] ?", re.IGNORECASE)
 _SPACES: Final = bytes.maketrans(b"\n\t", b"  ")
 _ESCAPED_SPACE: Final = re.compile(rb"\\[nt]")
 _NO_ROW: Final = Row(0, {})
@@ -49,6 +51,10 @@ def spans(text: str, before: str, *, strict: bool = False) -> list[Span]:
 
     With `strict`, the words around a number do not excuse it, and a match may start anywhere in another.
     """
+    if is_disguised(text):
+        plain, places = undisguised(text)
+        seen = spans(plain, before, strict=strict)
+        return [s._replace(start=places[s.start], end=places[s.end - 1] + 1) for s in seen if s.start < s.end]
     found = [*_secrets(text, before), *_emails(text)]
     found += sorted(_candidates(text, before, strict=strict), key=lambda span: span.kind is None)
     kept: list[Span] = []
@@ -60,6 +66,7 @@ def spans(text: str, before: str, *, strict: bool = False) -> list[Span]:
 
 def key_of(text: str) -> str:
     """What all spellings of one value have in common."""
+    text = _BRACKETED.sub(lambda word: "@" if word["at"] else ".", text)
     if "@" in text:
         return text.lower()
     if ":" in text or text.count(".") == 3:

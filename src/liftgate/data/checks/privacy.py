@@ -13,7 +13,12 @@ from liftgate.data.scan import Match, matches
 from liftgate.findings import Finding
 
 _EMAIL: Final = r"[A-Za-z0-9._%+\-]+@[A-Za-z0-9\-]+(?:\.[A-Za-z0-9\-]+)*\.[A-Za-z]{2,}"
-_IBAN: Final = r"\b[A-Za-z]{2}[0-9]{2}(?: ?[A-Za-z0-9]{4}){2,7}(?: ?[A-Za-z0-9]{1,3})?\b"
+# "john [at] example (dot) com". Without brackets these are words that stand in any sentence.
+_SPELLED: Final = (
+    r"[A-Za-z0-9._%+\-]+ ?[\[({] ?(?i:at) ?[\])}] ?[A-Za-z0-9\-]+"
+    r"(?:(?:\.| ?[\[({] ?(?i:dot) ?[\])}] ?)[A-Za-z0-9\-]+)*(?:\.| ?[\[({] ?(?i:dot) ?[\])}] ?)[A-Za-z]{2,}"
+)
+_IBAN: Final = r"\b[A-Za-z]{2}[0-9]{2}(?:[ \-]?[A-Za-z0-9]{4}){2,7}(?:[ \-]?[A-Za-z0-9]{1,3})?\b"
 _NATIONAL: Final = (
     r"(?:^|[^0-9A-Za-z_])(?:[A-Z]{6}[0-9]{2}[A-Z][0-9]{2}[A-Z][0-9]{3}[A-Z]"
     r"|[XYZ]?[0-9]{7,8}-?[A-Z]|[A-Z]{2}[0-9]{6}[A-D])\b"
@@ -21,8 +26,10 @@ _NATIONAL: Final = (
 _IPV6: Final = r"\b[0-9A-Fa-f]{1,4}(?::[0-9A-Fa-f]{0,4}){2,7}"
 # Not behind a letter, digit or hyphen: most digits in a dataset are the tails of ids.
 _NUMBER: Final = r"[^0-9A-Za-z_#.\-][+(]?[0-9](?:[ ()./\-]{0,2}[0-9]){6,22}"
-CANDIDATE: Final = "|".join((_EMAIL, _IBAN, _NATIONAL, _IPV6, _NUMBER))
+CANDIDATE: Final = "|".join((_EMAIL, _SPELLED, _IBAN, _NATIONAL, _IPV6, _NUMBER))
 
+_SPELLED_WHOLE: Final = re.compile(_SPELLED)
+_CARD_IN_GROUPS: Final = re.compile(r"\d{4}([ ./-])\d{4}\1\d{4}\1\d{4}|\d{4}([ -])\d{6}\2\d{5}")
 _CARD: Final = re.compile(
     r"4(\d{12}|\d{15}|\d{18})|(5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|3[47]\d{13}"
     r"|3(0[0-5]|[689]\d)\d{11}|(6011|64[4-9]\d|65\d\d)\d{12,15}|35\d{14,17}|(2131|1800)\d{11}"
@@ -48,7 +55,8 @@ def pii(context: Context) -> Iterator[Finding]:
     """A row holds personal data: e-mail address, card number, IBAN, national id, IP address or phone number.
 
     Check digits are verified, so an order number is not taken for a card. Phone numbers cannot be verified and
-    are warnings. Names of people and street addresses cannot be found without a language model: review those.
+    are warnings. Full-width letters, invisible ones, odd spaces and dashes, "[at]" for "@" hide nothing; "john at
+    example dot com" in plain words does. Names of people and street addresses cannot be found without a language model: review those.
     Why: a model repeats what it was trained on, and a training file is copied to providers and caches.
     Fix: `liftgate data scrub` puts consistent placeholders in their place.
     """
@@ -113,7 +121,7 @@ def _kind(match: Match, start: int, end: int) -> str | None:
 
 
 def _is_email(match: Match) -> bool:
-    return "@" in match.text
+    return "@" in match.text or _SPELLED_WHOLE.fullmatch(match.text) is not None
 
 
 def _is_iban(match: Match) -> bool:
@@ -125,7 +133,8 @@ def _is_iban(match: Match) -> bool:
 
 
 def _is_card(match: Match) -> bool:
-    digits = re.sub(r"[ -]", "", match.text)
+    in_groups = _CARD_IN_GROUPS.fullmatch(match.text) is not None
+    digits = re.sub(r"[ ./-]" if in_groups else r"[ -]", "", match.text)
     if (
         not digits.isdigit()
         or not _CARD.fullmatch(digits)
@@ -135,7 +144,8 @@ def _is_card(match: Match) -> bool:
         return False
     from stdnum import luhn
 
-    return bool(luhn.is_valid(digits)) and not _NAMED_NUMBER.search(match.before)
+    # The number of an order can pass the check by chance, but is not written in the groups of a card.
+    return bool(luhn.is_valid(digits)) and (in_groups or not _NAMED_NUMBER.search(match.before))
 
 
 def _is_national_id(match: Match) -> bool:
