@@ -10,6 +10,7 @@ from liftgate.data.skeleton import Template
 
 LONG_RUN: Final = 40
 _LEAST_LETTERS: Final = 12
+_HEAD: Final = 6
 
 
 class Resembling(NamedTuple):
@@ -59,7 +60,7 @@ class _ClosedUp(Sequence[bytes]):
             for number, text in reversed(list(enumerate(references)))
             if len(closed := text.replace(b" ", b"")) >= _LEAST_LETTERS
         }
-        self.lengths = set(map(len, self.wanted))
+        self.heads = {closed[:_HEAD] for closed in self.wanted}
 
     def __len__(self) -> int:
         return len(self.texts)
@@ -68,8 +69,10 @@ class _ClosedUp(Sequence[bytes]):
         return self.texts[index]
 
     def __iter__(self) -> Iterator[bytes]:
+        heads = self.heads
         for number, text in enumerate(self.texts):
-            if len(text) - text.count(b" ") in self.lengths:
+            # However the letters are parted, the first six stand among the first twelve.
+            if text[: 2 * _HEAD].replace(b" ", b"")[:_HEAD] in heads:
                 reference = self.wanted.get(text.replace(b" ", b""))
                 if reference is not None:
                     self.found[number] = reference

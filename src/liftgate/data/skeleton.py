@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from liftgate.data.text import normal_bytes, unmasked_bytes
@@ -47,6 +48,11 @@ def skeleton(text: str) -> bytes:
     return normal_bytes(" ".join(kept)) if masked and plain >= _LEAST_SKELETON else b""
 
 
+@lru_cache(1 << 14)
+def _plain(word: str) -> bytes:
+    return unmasked_bytes(word)
+
+
 def _capitals_mean_names(words: list[str]) -> bool:
     inner = [after for before, after in itertools.pairwise(words) if before[-1] not in ".!?:"]
     plain = [word[0].isupper() for word in inner if not _DIGIT.search(word)]
@@ -76,7 +82,7 @@ def template(prompt: str) -> Template | None:
     kept: list[bytes] = []
     opening = True
     for word in words:
-        plain = unmasked_bytes(word)
+        plain = _plain(word)
         name = names and not opening and word[0].isupper() and word != "I"
         amount = plain in _NUMBERS or (plain in _MONEY and kept[-1:] == [GAP])
         if name or amount or _DIGIT.search(word):
