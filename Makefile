@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 # glibc hands large buffers back to the kernel at every training step; keeping them saves an eighth of the time.
 MALLOC := MALLOC_MMAP_THRESHOLD_=1073741824 MALLOC_TRIM_THRESHOLD_=8589934592 MALLOC_TOP_PAD_=268435456
 
-.PHONY: install demo test check acceptance benchmarks docs format lock clean
+.PHONY: install demo test check acceptance benchmarks docs operating-characteristics format lock clean
 
 install: $(STAMP)
 
@@ -59,6 +59,10 @@ acceptance: install $(VOCABULARY) $(SERVERS)
 docs: install
 	@$(BIN)/python tools/write_files_doc.py
 	@$(BIN)/python tools/write_rules_doc.py
+
+# About ten minutes of one core. A quick version is part of make test.
+operating-characteristics: install
+	@$(BIN)/python -m tests.operating_characteristics --date "$$(date -u +%Y-%m-%d)"
 
 benchmarks: install
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done

@@ -1,7 +1,7 @@
 """How often the verdict is right: results drawn from a known truth, judged by the public function.
 
 The full table, from the repository's root:
-    python -m tests.operating_characteristics --draws 4000 --seed 1 --date 2026-11-25
+    make operating-characteristics
 """
 
 from __future__ import annotations
@@ -301,7 +301,7 @@ def table(draws: int, seed: int, date: str) -> tuple[str, bool]:
         f"differently, {FLAKY:.0%} flaky; four buckets in the lift rows) and judged by `liftgate.compare`.",
         "Latency and JSON rows count that part alone.",
         "",
-        "Again: `python -m tests.operating_characteristics`. A quick version runs with the tests.",
+        "Again: `make operating-characteristics`. A quick version runs with the tests.",
         "",
         "| truth | cell | pass | block | insufficient | target |",
         "|---|---|--:|--:|--:|---|",

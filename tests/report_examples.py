@@ -309,6 +309,7 @@ def report(cases: list[Answered], made: dict[str, Any]) -> Report:
                 if len(cases) // 8 < MIN_BUCKET
             ],
         },
+        "attempts": {"number": 3, "chance": 0.05, "by_luck": 0.142625, "limit": 5},
         "estimate": {
             "rows": 612,
             "tokens": 61_204,
@@ -505,7 +506,7 @@ def nothing_compared(verdict: str, kinds: list[str], steps: list[str]) -> Report
     made.update(
         verdict=verdict, plan={"kinds": kinds, "steps": steps}, dataset=None, estimate=None, training=None
     )
-    made["power"] = None
+    made["power"] = made["attempts"] = None
     made.update(arms=[], base_arm=None, candidate_arm=None, comparison=None, regressions=[], cases=[])
     made["lineage"].update(
         prompts={}, runs={}, training_rendering_sha256=None, evaluation_rendering_sha256=None

@@ -28,29 +28,47 @@ _WAIVABLE = "Can be waived for named rows."
 _NOT_WAIVABLE = "Cannot be waived."
 _EXTRA = "Asked for by name"
 _BESIDE = "What stands beside the rows"
+_VERDICT = "The verdict"
+_WEIGHED = """\
+What `compare`, `gate` and `run` find. A policy's `rules` weigh these, too: a finding that it lowers no longer counts,
+its part is shown and does not gate; one that it raises to an error blocks. The rules of safety and completeness
+always count: a policy can raise them and never lower them, and a report says so where one tries. No waiver reaches
+any of these."""
 
 
 def document() -> str:
     """The whole page."""
     from liftgate.data.beside import BESIDE, EXTRA
     from liftgate.data.checks import RULES
+    from liftgate.verdict.rules import NEVER_LOWERED
+    from liftgate.verdict.rules import RULES as VERDICT
 
     families: dict[str, list[str]] = {}
     for rule, function in RULES.items():
         families.setdefault(_family(function), []).append(rule)
     lines = ["# Rules of the data gate", "", _INTRO, ""]
-    for family, rules in [*families.items(), (_EXTRA, list(EXTRA)), (_BESIDE, list(BESIDE))]:
+    for family, rules in [
+        *families.items(),
+        (_EXTRA, list(EXTRA)),
+        (_BESIDE, list(BESIDE)),
+        (_VERDICT, list(VERDICT)),
+    ]:
         lines.append(f"- [{family}](#{_anchor(family)}): {', '.join(f'[{rule}](#{rule})' for rule in rules)}")
     for family, rules in families.items():
         lines += ["", f"## {family}"]
         for rule in rules:
-            lines += ["", f"### {rule}", *_described(RULES[rule]), *_example(rule)]
+            lines += ["", f"### {rule}", *_described(inspect.getdoc(RULES[rule])), *_example(rule)]
     lines += ["", f"## {_EXTRA}"]
     for rule, check in EXTRA.items():
-        lines += ["", f"### {rule}", *_described(check), "", _WAIVABLE]
+        lines += ["", f"### {rule}", *_described(inspect.getdoc(check)), "", _WAIVABLE]
     lines += ["", f"## {_BESIDE}", "", "These need no rows, and no waiver reaches them."]
     for rule, check in BESIDE.items():
-        lines += ["", f"### {rule}", *_described(check)]
+        lines += ["", f"### {rule}", *_described(inspect.getdoc(check))]
+    lines += ["", f"## {_VERDICT}", "", _WEIGHED]
+    for rule, text in VERDICT.items():
+        lines += ["", f"### {rule}", *_described(inspect.cleandoc(text))]
+        if rule in NEVER_LOWERED:
+            lines += ["", "Never lowered."]
     return "\n".join(lines) + "\n"
 
 
@@ -64,10 +82,10 @@ def _anchor(title: str) -> str:
     return re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-")
 
 
-def _described(function: Callable[..., Any]) -> Iterator[str]:
+def _described(docstring: str | None) -> Iterator[str]:
     """A docstring as paragraphs: what, then `Why:` and `Fix:` in bold."""
     paragraph: list[str] = []
-    for line in [*(inspect.getdoc(function) or "").splitlines(), ""]:
+    for line in [*(docstring or "").splitlines(), ""]:
         if paragraph and (not line.strip() or line.startswith(("Why:", "Fix:"))):
             yield ""
             yield re.sub(r"^(Why|Fix):", r"**\1:**", " ".join(paragraph))

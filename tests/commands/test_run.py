@@ -51,6 +51,8 @@ def test_every_stage_leaves_its_file(judged: Path) -> None:
     assert [arm["name"] for arm in report["arms"]] == ["base", "candidate", "prompt-v2"]
     assert [arm["kind"] for arm in report["arms"]] == ["base", "candidate", "prompt"]
     assert report["power"]["cases"] == 12
+    assert report["attempts"]["number"] == 1
+    assert len((folder / "store" / "attempts.jsonl").read_text().splitlines()) == 1
     assert json.loads((folder / "toy" / "findings.json").read_bytes())["power"] == report["power"]
     assert report["lineage"]["training_rendering_sha256"] == report["lineage"]["evaluation_rendering_sha256"]
     assert report["training"]["losses"][0]["loss"] > report["training"]["losses"][-1]["loss"]

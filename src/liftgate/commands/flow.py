@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from liftgate.commands.arms import Answering
+from liftgate.commands.attempts import NAME, count_attempt
 from liftgate.commands.change_check import check_alias
 from liftgate.commands.data_diff import release_diff
 from liftgate.commands.estimate import Tokenized, UntrainableRows, base_name, estimate_training, tokenized
@@ -36,9 +37,11 @@ from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
 from liftgate.training.rendering import TokenizedRow, load_renderer
+from liftgate.verdict.attempts import Attempts, candidate_key
 from liftgate.verdict.comparison import Comparison, compare
 from liftgate.verdict.cost import AnswerCost, answer_usd_per_1k, training_cost
 from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide
+from liftgate.verdict.rules import weighed
 
 
 @dataclass
@@ -64,6 +67,7 @@ class Flow:
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     calibration_sha256: str | None = None
+    attempts: Attempts | None = None
     arms: list[ArmResult] = field(default_factory=list)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -104,6 +108,7 @@ class Flow:
         adapter = self._train(subject, base, rows[:2])
         runs = self._evaluate(suite, registered, adapter, policy)
         self._compare(runs, suite, policy)
+        self._count(runs, policy)
 
     def _validate(self) -> Subject | None:
         """The subject, unless what was found says that there is none to read."""
@@ -318,6 +323,20 @@ class Flow:
                 )
             )
 
+    def _count(self, runs: dict[str, EvalRun], policy: Policy) -> None:
+        """Which candidate this is that met the golden set."""
+        candidate = runs.get("candidate")
+        if candidate is None or "base" not in runs:
+            return
+        place = count_attempt(
+            self.store / NAME,
+            alias=self.alias,
+            golden_sha256=str(candidate.meta["golden_sha256"]),
+            candidate_sha256=candidate_key(candidate),
+        )
+        self.attempts = Attempts.of(place.number, policy)
+        self.findings += weighed([*place.findings, *self.attempts.findings], policy.rules)
+
     def _evidence(
         self,
         decision: Decision,
@@ -335,6 +354,7 @@ class Flow:
             dataset=self.dataset,
             data_diff=self.data_diff,
             power=self.power,
+            attempts=self.attempts.to_dict() if self.attempts else None,
             estimate=self.estimate,
             training=self.training,
             comparison=candidate,

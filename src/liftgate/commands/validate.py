@@ -212,12 +212,14 @@ def _explain(rule: str) -> int:
     from liftgate.config import did_you_mean
     from liftgate.data.beside import BESIDE, EXTRA
     from liftgate.data.checks import RULES
+    from liftgate.verdict.rules import RULES as VERDICT_RULES
 
-    described = {**RULES, **EXTRA, **BESIDE}
+    told = {name: inspect.getdoc(described) for name, described in {**RULES, **EXTRA, **BESIDE}.items()}
+    described = {**told, **{name: inspect.cleandoc(text) for name, text in VERDICT_RULES.items()}}
     if rule not in described:
         near = did_you_mean(rule, list(described))
         raise InputError(f"{rule!r} is not a rule{near}", hint=f"rules: {', '.join(described)}")
-    sys.stdout.write(f"{rule}\n\n{inspect.getdoc(described[rule])}\n")
+    sys.stdout.write(f"{rule}\n\n{described[rule]}\n")
     return ExitCode.PASS
 
 

@@ -33,6 +33,7 @@ class Evidence:
     dataset: Mapping[str, Any] | None = None
     data_diff: Mapping[str, Any] | None = None
     power: Mapping[str, Any] | None = None
+    attempts: Mapping[str, Any] | None = None
     estimate: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
@@ -69,6 +70,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "dataset": _plain(evidence.dataset),
         "data_diff": _plain(evidence.data_diff),
         "power": _plain(evidence.power),
+        "attempts": _plain(evidence.attempts),
         "estimate": _plain(evidence.estimate),
         "training": _plain(evidence.training),
         "arms": [_arm(arm, evidence) for arm in evidence.arms],

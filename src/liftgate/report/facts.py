@@ -132,7 +132,20 @@ def safety_sentence(report: Report) -> str | None:
 def blind_spots(report: Report) -> list[str]:
     """What the verdict does not know: before a comparison what the golden set can prove, then what it left open."""
     found = list(report["comparison"]["blind_spots"]) if report["comparison"] else []
-    return [*power_lines(report.get("power")), *found]
+    return [*power_lines(report.get("power")), *found, *_attempts(report)]
+
+
+def _attempts(report: Report) -> list[str]:
+    attempts = report.get("attempts")
+    if not attempts:
+        return []
+    number, by_luck = attempts["number"], numbers.percent(attempts["by_luck"])
+    passes = "passes" if number == 1 else "passes at least once"
+    return [
+        f"attempt {numbers.count(number)} on this golden set: a worthless candidate {passes} with a chance of up to "
+        f"about {by_luck} (each attempt {numbers.threshold(attempts['chance'])}, the policy's alpha; measured in "
+        "docs/operating-characteristics.md)"
+    ]
 
 
 def regressions_sentence(total: int, shown: int) -> str:

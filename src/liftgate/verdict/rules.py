@@ -77,6 +77,8 @@ RULES: Final[Mapping[str, str]] = {
         Fix: add an arm with a better prompt to the suite, such as one with examples, and evaluate it.""",
     "many-attempts": """So many candidates were judged on this golden set that one may have passed by luck.
         Fix: refresh the golden set: replace cases by ones that no candidate has met.""",
+    "attempts-uncounted": """The file that counts attempts is damaged, so the count may be too small.
+        Fix: restore `attempts.jsonl` beside the response store.""",
     "rule-not-lowered": """The policy lowers a rule of safety or completeness, which always counts.
         Fix: take the line out of the policy's `rules`.""",
 }
