@@ -78,9 +78,10 @@ lock:
 	$(LOCK) requirements/core.in -o requirements/core.txt
 	$(LOCK) requirements/core.in requirements/local.in -c requirements/core.txt -o requirements/local.txt
 	$(LOCK) requirements/core.in requirements/aws.in -c requirements/core.txt -o requirements/aws.txt
+	$(LOCK) requirements/core.in requirements/openai.in -c requirements/core.txt -o requirements/openai.txt
 	$(LOCK) requirements/core.in requirements/checks.in -o requirements/checks.txt
-	$(LOCK) requirements/core.in requirements/local.in requirements/aws.in requirements/dev.in \
-		-c requirements/local.txt -c requirements/aws.txt -o requirements/lock.txt
+	$(LOCK) requirements/core.in requirements/local.in requirements/aws.in requirements/openai.in \
+		requirements/dev.in -c requirements/local.txt -c requirements/aws.txt -c requirements/openai.txt -o requirements/lock.txt
 	$(LOCK) requirements/servers.in -o requirements/servers.txt
 
 clean:

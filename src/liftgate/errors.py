@@ -117,6 +117,21 @@ class ReplyLost(ProviderError):
     """A create was sent and no answer came: it may or may not have happened. Never send it again; look it up."""
 
 
+class RowsRefused(ProviderError):
+    """A provider read an uploaded file and takes none of it; `lines` are the 1-based rows that it names."""
+
+    def __init__(
+        self,
+        sentence: str,
+        *,
+        lines: Sequence[int] = (),
+        problems: Sequence[Problem] = (),
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(sentence, problems=problems, hint=hint)
+        self.lines = tuple(lines)
+
+
 class StillRunning(LiftgateError):
     """The work is not finished, nothing is lost, and the hint is the command that resumes it."""
 
