@@ -136,6 +136,32 @@ def test_adopting_chat_rows_gives_them_provenance_and_leaves_golden_prompts_out(
     ]
 
 
+def test_adopting_says_why_each_row_is_left_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def chat(question: str, answer: str) -> dict[str, object]:
+        return {"messages": [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]}
+
+    asked = (
+        ("Where is it?", "order"),
+        ("where is it", "order"),
+        ("WHERE IS IT", "billing"),
+        ("Hello", "other"),
+    )
+    silent = {"messages": [{"role": "user", "content": "Who are you"}]}
+    file = write(tmp_path / "rows.jsonl", *(chat(*each) for each in asked), chat("My lamp", "order"), silent)
+    golden = write(tmp_path / "golden.jsonl", {"id": "g", "input": "my lamp!", "expected": "order"})
+    out = tmp_path / "out.jsonl"
+    words = ("adopt", str(file), "--labels", "order,billing", "--without", str(golden), "--out", str(out))
+    assert run(*words) == 0
+    assert capsys.readouterr().err == (
+        f"{out}: 1 rows\n"
+        "  left out: 1 that repeat a question\n"
+        "  left out: 1 that repeat a question with another answer\n"
+        "  left out: 1 with another label\n"
+        "  left out: 1 that give a case away\n"
+        "  left out: 1 with no answer at the end\n"
+    )
+
+
 def test_adopting_nothing_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "rows.jsonl", labelled("Where?", "order"))
     with pytest.raises(InputError, match="no row is left"):

@@ -65,6 +65,9 @@ def test_rows_without_the_prompt_and_a_prompt_that_nobody_asks_with() -> None:
     assert told(drift.system_prompt_differs, Context(dataset(ASKED, None), asking=candidate(ASKED))) == [
         ("warning", 2, "of 2 rows 1 has none (line 2); the candidate is asked with the one in v1.yaml")
     ]
+    assert told(drift.system_prompt_differs, Context(dataset(None, None), asking=candidate(ASKED))) == [
+        ("warning", 1, "no row has a system prompt; the candidate is asked with the one in v1.yaml")
+    ]
     bare = Context(dataset(ASKED, None), asking=candidate(None), golden=golden(None))
     assert told(drift.system_prompt_differs, bare) == [
         (

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -27,14 +28,25 @@ class Adoption:
     system: str | None = None
 
 
+LEFT_OUT: Final = {
+    "no-answer": "with no answer at the end",
+    "other-label": "with another label",
+    "gives-a-case-away": "that give a case away",
+    "repeated": "that repeat a question",
+    "disputed": "that repeat a question with another answer",
+}
+"""Why a row is not taken over → what is said of such rows."""
+
+
 def adopt_rows(
-    rows: Iterable[Row], adoption: Adoption, *, without: Collection[bytes] = ()
+    rows: Iterable[Row], adoption: Adoption, left: Counter[str], *, without: Collection[bytes] = ()
 ) -> Iterator[dict[str, Any]]:
     """Rows with metadata; the answer is the label. Repeated prompts and prompts in `without` are left out.
 
-    `without` holds fingerprints of normalised prompts, those of a golden set for instance.
+    `without` holds fingerprints of normalised prompts, those of a golden set for instance. What is left out is
+    counted in `left` by its reason.
     """
-    for number, row in _wanted(rows, adoption, set(without)):
+    for number, row in _wanted(rows, adoption, left, without):
         metadata = {
             "id": f"{adoption.id_prefix}-{number:05d}",
             "source": adoption.source,
@@ -48,9 +60,9 @@ def adopt_rows(
         yield {"messages": [*system, *question, answer], "metadata": metadata}
 
 
-def adopt_cases(rows: Iterable[Row], adoption: Adoption) -> Iterator[dict[str, Any]]:
+def adopt_cases(rows: Iterable[Row], adoption: Adoption, left: Counter[str]) -> Iterator[dict[str, Any]]:
     """Cases whose expectation is the row's answer, with the label as intent bucket. Repeated prompts once."""
-    for number, row in _wanted(rows, adoption, set()):
+    for number, row in _wanted(rows, adoption, left, ()):
         label = row.answer
         expected: Any = {adoption.answer_key: label} if adoption.answer_key else label
         buckets = {"intent": label, **({"locale": adoption.locale} if adoption.locale else {})}
@@ -62,15 +74,24 @@ def adopt_cases(rows: Iterable[Row], adoption: Adoption) -> Iterator[dict[str, A
         }
 
 
-def _wanted(rows: Iterable[Row], adoption: Adoption, seen: set[bytes]) -> Iterator[tuple[int, Row]]:
+def _wanted(
+    rows: Iterable[Row], adoption: Adoption, left: Counter[str], without: Collection[bytes]
+) -> Iterator[tuple[int, Row]]:
+    answers: dict[bytes, str] = {}
     for row in rows:
         if not row.messages or row.messages[-1].get("role") != "assistant":
+            left["no-answer"] += 1
             continue
         print_ = normal_print(row.prompt)
-        if print_ in seen or (adoption.labels is not None and row.answer not in adoption.labels):
-            continue
-        seen.add(print_)
-        yield row.line, row
+        if adoption.labels is not None and row.answer not in adoption.labels:
+            left["other-label"] += 1
+        elif print_ in without:
+            left["gives-a-case-away"] += 1
+        elif print_ in answers:
+            left["repeated" if answers[print_] == row.answer else "disputed"] += 1
+        else:
+            answers[print_] = row.answer
+            yield row.line, row
 
 
 def _answer(label: str, key: str | None) -> str:

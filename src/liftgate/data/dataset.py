@@ -166,7 +166,8 @@ def _layout_findings(layout: jsonl.Layout, path: str) -> Iterator[Finding]:
         message = "the file starts with a byte order mark, which many readers refuse; save it as plain UTF-8"
         yield Finding("byte-order-mark", Severity.WARNING, message, path, 1)
     if layout.first_crlf is not None:
-        message = f"{layout.crlf_lines} lines end in CR LF; save the file with LF line ends"
+        lines = f"{layout.crlf_lines:,} lines end" if layout.crlf_lines > 1 else "1 line ends"
+        message = f"{lines} in CR LF; save the file with LF line ends"
         yield Finding("carriage-return", Severity.WARNING, message, path, layout.first_crlf)
     if layout.first_blank is not None:
         message = "a blank line; some trainers stop at the first one"

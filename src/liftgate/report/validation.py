@@ -27,8 +27,8 @@ def file_text(file: Data, path: str) -> str:
     total = numbers.plural(len(file["findings"]), "finding")
     lines = [*_findings(file["findings"], path), *power_lines(file.get("power"))]
     lines.append(
-        f"{path}: {file['rows']} rows, {file['tokens']} tokens ({file['encoding']}), "
-        f"{total}: {file['outcome']}"
+        f"{path}: {numbers.count(file['rows'])} rows, {numbers.count(file['tokens'])} tokens "
+        f"({file['encoding']}), {total}: {file['outcome']}"
     )
     return _text([*lines, *_explain(file["findings"])])
 

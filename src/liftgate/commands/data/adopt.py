@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections import Counter
 from pathlib import Path
 
 from liftgate.commands.data.reading import answer, read_dataset
@@ -38,7 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write rows with metadata, or cases with expectations."""
-    from liftgate.data.adopt import Adoption, adopt_cases, adopt_rows, leaking, prompt_prints
+    from liftgate.data.adopt import LEFT_OUT, Adoption, adopt_cases, adopt_rows, leaking, prompt_prints
     from liftgate.data.golden import read_cases
     from liftgate.files import read_bytes, sha256_file, write_jsonl
 
@@ -54,18 +55,23 @@ def run(arguments: argparse.Namespace) -> int:
     )
     known = [read_cases(read_bytes(path, "golden set"), str(path)) for path in arguments.without]
     without = prompt_prints(case.prompt for cases in known for case in cases)
+    left: Counter[str] = Counter()
     taken = list(
-        adopt_cases(rows, adoption)
+        adopt_cases(rows, adoption, left)
         if arguments.form == "cases"
-        else adopt_rows(rows, adoption, without=without)
+        else adopt_rows(rows, adoption, left, without=without)
     )
     if arguments.form == "rows" and known:
         leaks = leaking(taken, known)
+        left["gives-a-case-away"] += len(leaks)
         taken = [row for index, row in enumerate(taken) if index not in leaks]
     if not taken:
         raise InputError(f"{arguments.file}: no row is left", hint="check --labels and --without")
     write_jsonl(arguments.out, taken)
     said = {"file": str(arguments.out), "rows": len(taken), "sha256": sha256_file(arguments.out)}
-    left = f"{arguments.out}: {len(taken)} {arguments.form}, {len(rows) - len(taken)} left out\n"
-    answer(arguments, {"schema_version": 1, **said, "left_out": len(rows) - len(taken)}, left)
+    why = "".join(
+        f"  left out: {count:,} {LEFT_OUT[reason]}\n" for reason, count in left.most_common() if count
+    )
+    machine = {"schema_version": 1, **said, "left_out": left.total(), "left_out_by_reason": dict(+left)}
+    answer(arguments, machine, f"{arguments.out}: {len(taken):,} {arguments.form}\n{why}")
     return ExitCode.PASS

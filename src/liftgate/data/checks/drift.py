@@ -45,7 +45,10 @@ def system_prompt_differs(context: Context) -> Iterator[Finding]:
     if without:
         said.append(f"{_rows(len(without))} none ({_first(without)})")
     asked = "none" if expected == {""} else f"the one in {arm.path}"
-    message = f"of {len(context.rows)} rows {' and '.join(said)}; the candidate is asked with {asked}"
+    some = f"of {len(context.rows):,} rows {' and '.join(said)}"
+    if len(without) == len(context.rows):
+        some = "no row has a system prompt"
+    message = f"{some}; the candidate is asked with {asked}"
     first = min([*others, *without])
     yield Finding("system-prompt-differs", Severity.WARNING, message, context.path, first)
 

@@ -56,7 +56,8 @@ def pii(context: Context) -> Iterator[Finding]:
 
     Check digits are verified, so an order number is not taken for a card. Phone numbers cannot be verified and
     are warnings. Full-width letters, invisible ones, odd spaces and dashes, "[at]" for "@" hide nothing; "john at
-    example dot com" in plain words does. Names of people and street addresses cannot be found without a language model: review those.
+    example dot com" in plain words does. Names of people and street addresses cannot be found without a language
+    model: review those.
     Why: a model repeats what it was trained on, and a training file is copied to providers and caches.
     Fix: `liftgate data scrub` puts consistent placeholders in their place.
     """

@@ -19,7 +19,9 @@ def missing_provenance(context: Context) -> Iterator[Finding]:
     """
     bare = [row for row in context.rows if not row.metadata]
     if bare:
-        message = f"{len(bare)} of {len(context.rows)} rows carry no metadata (first: line {bare[0].line})"
+        message = (
+            f"{len(bare):,} of {len(context.rows):,} rows carry no metadata (first: line {bare[0].line})"
+        )
         yield context.finding("missing-provenance", message, warn=context.card is None)
     for row in context.rows:
         if not row.metadata:
