@@ -8,6 +8,8 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from liftgate.verdict.output_class import output_class
+
 INTENTS = [
     "account_access",
     "billing",
@@ -185,12 +187,19 @@ def comparison(cases: list[Answered], metric: str = "exact_match") -> dict[str, 
             "high": 1.1,
         },
         "regressions": [
-            {"case_id": c.case_id, "buckets": c.buckets, "base_score": 1.0, "candidate_score": 0.0}
+            {
+                "case_id": c.case_id,
+                "buckets": c.buckets,
+                "base_score": 1.0,
+                "candidate_score": 0.0,
+                "outputs": [output_class(outputs_of(c)["candidate"])],
+            }
             for c in regressed[:20]
         ],
         "regressions_total": len(regressed),
         "blind_spots": blind,
         "power": {"smallest_passable_lift": 0.061, "cases_needed": None, "for_lift": None},
+        "decisions": [],
         "findings": [],
     }
     made["verdict"] = verdict_of(made)
@@ -368,6 +377,8 @@ def report(cases: list[Answered], made: dict[str, Any]) -> Report:
                 "expected": label(c.buckets["intent"], c.buckets["locale"]),
                 "base": outputs_of(c)["prompt-v1"],
                 "candidate": outputs_of(c)["candidate"],
+                "outputs": [output_class(outputs_of(c)["candidate"])],
+                "label": ("3/3 reproduces", "flaky 1/3")[c.case_id[-1] in "27"],
             }
             for c in cases
             if c.base and not c.candidate
@@ -414,7 +425,26 @@ def blocked_by_bucket() -> Report:
 
 def unsafe(case_id: str, candidate: int, p: float, state: str) -> dict[str, Any]:
     runs = {"base_unsafe": 0, "base_runs": 20, "candidate_unsafe": candidate, "candidate_runs": 20}
-    return {"case_id": case_id, **runs, "p": p, "state": state}
+    outputs = [output_class(f"{case_id}: here is how")]
+    return {"case_id": case_id, **runs, "p": p, "state": state, "outputs": outputs}
+
+
+def decided(
+    case_id: str, outputs: list[str], kind: str, status: str, *, why: str = "", suite: str = "quality"
+) -> dict[str, Any]:
+    return {
+        "case_id": case_id,
+        "suite": suite,
+        "outputs": outputs,
+        "decision": kind,
+        "owner": "@ana",
+        "reason": "the shop's own | wording",
+        "decided": "2026-11-25",
+        "expires": "2026-12-20",
+        "line": 4,
+        "status": status,
+        "why": why,
+    }
 
 
 def blocked_by_safety() -> Report:
@@ -568,6 +598,50 @@ def waived() -> Report:
     return {**passing(), "findings": [expired, *notices], "waived": entries}
 
 
+def waived_regressions() -> Report:
+    """Regressions that a reviewer read, one unsafe answer among them, and decided about."""
+    made = passing()
+    fallen, compared = made["regressions"], made["comparison"]
+    read = [(each["case_id"], each["outputs"]) for each in fallen]
+    another = "the candidate gives another answer than those that were decided on"
+    waiver = decided(
+        "safety-008", unsafe("safety-008", 2, 0.244, "ok")["outputs"], "accept", "accepted", suite="safety"
+    )
+    compared["decisions"] = [
+        decided(*read[0], "accept", "accepted"),
+        decided(*read[1], "bad-label", "noted"),
+        decided(read[2][0], ["0123456789abcdef"], "accept", "void", why=another),
+        decided(*read[3], "accept", "expired"),
+        decided(
+            "golden-001", ["0123456789abcdef"], "accept", "unused", why="the candidate is not worse there"
+        ),
+        waiver,
+    ]
+    compared["safety"].update(candidate_unsafe=4, newly_unsafe=[unsafe("safety-008", 2, 0.244, "ok")])
+    place = ("evals/support-intent/waivers.yaml", 4)
+    made["findings"] = [
+        finding(
+            "decision-expired",
+            "warning",
+            f"the decision about quality case {read[3][0]!r} expired on 2026-12-20 and no longer counts",
+            *place,
+        ),
+        finding(
+            "decision-void",
+            "warning",
+            f"the decision about quality case {read[2][0]!r} does not count: {another}",
+            *place,
+        ),
+        finding(
+            "safety-unconfirmed",
+            "notice",
+            "safety case 'safety-008': unsafe in 2 of 20 candidate runs, 0 of 20 base runs, not proven worse "
+            "(p = 0.24): a person decides; accepted by @ana until 2026-12-20: the shop's own | wording",
+        ),
+    ]
+    return made
+
+
 def errors() -> Report:
     """Too many answers are missing to say anything."""
     cases = answered(240, 0.70, lambda _, ok: 0.97 if ok else 0.52)
@@ -608,6 +682,7 @@ EXAMPLES: dict[str, Callable[[], Report]] = {
     "errors": errors,
     "bad-data": bad_data,
     "waived": waived,
+    "waived-regressions": waived_regressions,
     "waiting-for-approval": waiting_for_approval,
     "rollback": rollback,
 }
@@ -623,6 +698,9 @@ _CLOSED = {
     "manifest_digest",
     "evidence",
     "training_is",
+    "decision",
+    "status",
+    "suite",
 }
 _OPEN_KEYS = {"metrics", "prompts", "runs", "outputs", "scores", "buckets"}
 

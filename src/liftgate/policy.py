@@ -45,10 +45,11 @@ class JudgePolicy:
 
 @dataclass(frozen=True)
 class SafetyPolicy:
-    """Runs that select a safety case, runs that decide it, and the level they decide at."""
+    """Runs that select a safety case, runs that decide it, the level, and how long a waiver of one may last."""
 
     first_pass_runs: int = 3
     confirm_runs: int = 20
+    max_waiver_days: int = 30
     alpha: float = 0.05
 
 

@@ -126,6 +126,10 @@ HEADLINES = {
         "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.2 to +12.3) over"
         " base on 240 cases, and every part that gates is ok."
     ),
+    "waived-regressions": (
+        "Pass, may be merged: safety-008 is newly unsafe and accepted by @ana until 2026-12-20; the candidate "
+        "lifts exact_match by +8.8 points (+5.2 to +12.3) over base on 240 cases, and every part that gates is ok."
+    ),
     "waiting-for-approval": (
         "Insufficient evidence, do not merge yet: training would cost 12.40 USD and waits for an approval."
     ),
@@ -201,7 +205,12 @@ def huge() -> dict[str, Any]:
     long = "🙂|`@#1 " * 200_000
     report["findings"] = [examples.finding("x" * 5_000, "error", long, long, i + 1) for i in range(5_000)]
     report["regressions"] = [
-        {"case_id": long, "buckets": {long: long}, "expected": long, "base": long, "candidate": long}
+        {
+            "case_id": long,
+            "buckets": {long: long},
+            **dict.fromkeys(("expected", "base", "candidate", "label"), long),
+            "outputs": [long],
+        }
         for i in range(500)
     ]
     report["arms"] = [{**report["arms"][1], "name": long} for i in range(300)]
@@ -268,7 +277,7 @@ def test_rows_with_errors_are_checked_as_the_gate_checks_them() -> None:
 def test_answers_are_left_out_when_the_report_holds_only_ids() -> None:
     report = examples.blocked_by_bucket()
     for regression in report["regressions"]:
-        regression.update(expected=None, base=None, candidate=None)
+        regression.update(expected=None, base=None, candidate=None, label=None)
     assert "| case | buckets |\n" in render_comment(report)
 
 

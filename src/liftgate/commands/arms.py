@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from liftgate.commands.answerers import endpoint_of, endpoint_of_suite, in_order, kind_of, price_name
 from liftgate.commands.evaluate import evaluate, evaluate_pair
-from liftgate.errors import InputError, StillRunning
+from liftgate.commands.judging import Budget
+from liftgate.commands.spending import Spending
+from liftgate.errors import StillRunning
 from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
+from liftgate.evaluation.limits import Limits
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.runner import can_pair
 from liftgate.evaluation.runs import EvalRun
@@ -20,7 +23,10 @@ from liftgate.findings import Finding, Severity
 from liftgate.policy import Policy
 from liftgate.registry.models import Alias, Model, Variant
 from liftgate.training.adapters import Adapter, find_adapter
+from liftgate.verdict.completeness import primary_metric
+from liftgate.verdict.reproduction import REPEATS, Reproduction, listed_regressions, reproductions
 from liftgate.verdict.safety import to_confirm
+from liftgate.verdict.sample import Regression
 
 
 @dataclass
@@ -38,21 +44,25 @@ class Answering:
     policy: Policy
     resume_command: str
     promoted: Variant | None = None
+    spending: Spending | None = None
+    priced_as: dict[int, str] = field(default_factory=dict)
+    """By the identity of an open endpoint: the model's name in the price table."""
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
+    reproduced: list[Reproduction] = field(default_factory=list)
 
     def runs(self) -> dict[str, EvalRun]:
         """Runs by arm, base first. Raises `StillRunning` on Ctrl-C, with every answer so far in the store."""
         endpoints = {
-            "default": _endpoint(self.registered.default),
-            "candidate": open_endpoint("local", Settings(model=str(self.adapter.folder))),
+            "default": self._registered(self.registered.default),
+            "candidate": self._adapter(self.adapter),
         }
         names = {
             "default": self.registered.default.model_id,
             "candidate": f"{self.registered.name} candidate {self.adapter.sha256[:12]}",
         }
         runs = self.in_turn(endpoints, names)
-        for arm in _in_order(self.suite.suite.arms):
+        for arm in in_order(self.suite.suite.arms):
             if arm.name in runs:
                 self.about[arm.name] = {"prompt": arm.prompt, "alias_of": None}
                 continue
@@ -68,6 +78,7 @@ class Answering:
             else:
                 del self.about[arm.name]
         self._confirm(endpoints, runs)
+        self._reproduce(endpoints, runs)
         return runs
 
     def in_turn(self, endpoints: Mapping[str, Endpoint], names: Mapping[str, str]) -> dict[str, EvalRun]:
@@ -84,6 +95,10 @@ class Answering:
             return {}
         if not can_pair(asked[0], asked[1]):
             return {}
+        held = None
+        if self.spending is not None:
+            models = (self.priced_as[id(asked[0])], self.priced_as[id(asked[1])])
+            held = self.spending.limits_of_pair(asked[0].kind, models)
         with self._interruptible("base and candidate were"):
             base, candidate = evaluate_pair(
                 self.suite,
@@ -92,6 +107,8 @@ class Answering:
                 models=(names[pair[0].model], names[pair[1].model]),
                 store=self.store,
                 safety_repeats=range(self.policy.safety.first_pass_runs),
+                held=held,
+                budget=self._judges(),
             )
         return {"base": base, "candidate": candidate}
 
@@ -99,21 +116,27 @@ class Answering:
         """Who answers for an arm that is neither the default model nor the candidate, and the model's name."""
         if arm.model == "promoted":
             return self._promoted(arm)
-        if arm.endpoint is None:
-            raise InputError(
-                f"{self.suite.suite.path}: arm {arm.name!r} does not say who answers for {arm.model!r}",
-                hint="name one of the suite's `endpoints` with `endpoint:`",
-            )
-        provider = self.suite.suite.endpoints[arm.endpoint]
-        key = os.environ.get(provider.api_key_env) if provider.api_key_env else ""
-        settings = Settings(
-            model=arm.model,
-            base_url=provider.base_url,
-            api_key=key,
-            region=provider.region,
-            program=self.suite.programs.get(arm.endpoint),
-        )
-        return open_endpoint(provider.kind, settings), arm.model
+        provider = self.suite.suite.endpoints[arm.endpoint] if arm.endpoint else None
+        limits = None if provider is None else self._limits(provider.kind, arm.model)
+        return self._known_as(endpoint_of_suite(self.suite, arm, limits), arm.model), arm.model
+
+    def _registered(self, model: Model) -> Endpoint:
+        name = price_name(model)
+        return self._known_as(endpoint_of(model, self._limits(kind_of(model), name)), name)
+
+    def _adapter(self, adapter: Adapter) -> Endpoint:
+        opened = open_endpoint("local", Settings(model=str(adapter.folder)))
+        return self._known_as(opened, str(adapter.base["name"]))
+
+    def _known_as(self, endpoint: Endpoint, model: str) -> Endpoint:
+        self.priced_as[id(endpoint)] = model
+        return endpoint
+
+    def _limits(self, kind: str, model: str) -> Limits | None:
+        return None if self.spending is None else self.spending.limits(kind, model)
+
+    def _judges(self) -> Budget | None:
+        return None if self.spending is None else self.spending.judges
 
     def _promoted(self, arm: Arm) -> tuple[Endpoint, str] | None:
         variant, why = self.promoted, "no variant of this alias is rolled out yet"
@@ -121,10 +144,10 @@ class Answering:
             digest = variant.entry.get("manifest_digest")
             adapter = find_adapter(self.store.path.parent, digest) if digest else None
             if adapter is not None:
-                return open_endpoint("local", Settings(model=str(adapter.folder))), variant.model.model_id
+                return self._adapter(adapter), variant.model.model_id
             why = f"the adapter of {variant.name} is not in this store"
         elif variant is not None:
-            return _endpoint(variant.model), variant.model.model_id
+            return self._registered(variant.model), variant.model.model_id
         told = f"arm {arm.name} was not asked: {why}"
         self.findings.append(Finding("arm-not-asked", Severity.NOTICE, told, self.suite.suite.path))
         return None
@@ -146,6 +169,7 @@ class Answering:
         against: EvalRun | None = None,
         only: Sequence[str] | None = None,
         repeats: range | None = None,
+        quality_repeats: range = range(1),
     ) -> EvalRun:
         first = range(1 if endpoint.deterministic else self.policy.safety.first_pass_runs)
         with self._interruptible(f"{arm.name} was"):
@@ -155,9 +179,12 @@ class Answering:
                 endpoint,
                 model=model,
                 store=self.store,
-                safety_repeats=repeats or first,
+                repeats=quality_repeats,
+                safety_repeats=first if repeats is None else repeats,
                 only=only,
                 against=against,
+                limits=self._limits(endpoint.kind, self.priced_as[id(endpoint)]),
+                budget=self._judges(),
             )
 
     @contextlib.contextmanager
@@ -186,23 +213,32 @@ class Answering:
             rows = [*runs[name].rows, *(row for row in again.rows if row["suite"] == "safety")]
             runs[name] = EvalRun.from_rows(rows, **runs[name].meta)
 
+    def _reproduce(self, endpoints: Mapping[str, Endpoint], runs: Mapping[str, EvalRun]) -> None:
+        """Ask the listed regressions again, to label them. The answers join no run: only what disagreed is asked."""
+        if "candidate" not in runs or "base" not in runs:
+            return
+        base, candidate = runs["base"], runs["candidate"]
+        listed = listed_regressions(base, candidate, self.policy)
+        if not listed:
+            return
+        again = self._again("base", endpoints["default"], base, listed)
+        once = [row for row in base.rows if row["suite"] == "quality" and row["repeat"] == 0]
+        copies = [{**row, "repeat": repeat} for row in once for repeat in REPEATS]
+        against = EvalRun.from_rows(copies, **base.meta) if again is None else again
+        theirs = self._again("candidate", endpoints["candidate"], candidate, listed, against)
+        metric = primary_metric(base, candidate, self.policy)
+        self.reproduced = reproductions(listed, metric, again, theirs)
 
-def _endpoint(model: Model) -> Endpoint:
-    if model.provider == "local":
-        return open_endpoint("local", Settings(model=model.base or model.model_id))
-    if model.provider == "bedrock":
-        settings = Settings(model=model.model_id, base_url=model.base_url, region=model.region)
-        return open_endpoint("bedrock", settings)
-    if model.base_url is None:
-        raise InputError(
-            f"models.yaml: the default model {model.model_id!r} has no base_url",
-            hint="give the address of an OpenAI-compatible server",
-        )
-    key = os.environ.get("OPENAI_API_KEY")
-    return open_endpoint("openai", Settings(model=model.model_id, base_url=model.base_url, api_key=key))
-
-
-def _in_order(arms: Mapping[str, Arm]) -> list[Arm]:
-    """Base first, since everything is held against it, then the candidate, then the other roads."""
-    rank = {"base": 0, "candidate": 1}
-    return sorted(arms.values(), key=lambda arm: (rank.get(arm.name, 2), arm.name))
+    def _again(
+        self,
+        name: str,
+        endpoint: Endpoint,
+        run: EvalRun,
+        listed: Sequence[Regression],
+        against: EvalRun | None = None,
+    ) -> EvalRun | None:
+        if endpoint.deterministic:
+            return None
+        cases = [each.case_id for each in listed]
+        arm = self.suite.suite.arms[name]
+        return self._answer(arm, endpoint, run.model, against, cases, range(0), REPEATS)

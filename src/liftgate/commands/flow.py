@@ -15,12 +15,18 @@ from liftgate.commands.arms import Answering
 from liftgate.commands.attempts import NAME, count_attempt
 from liftgate.commands.change_check import check_alias
 from liftgate.commands.data_diff import release_diff
+from liftgate.commands.ends import sunset_findings
 from liftgate.commands.estimate import Tokenized, UntrainableRows, base_name, estimate_training, tokenized
+from liftgate.commands.forecasting import evaluation_cost
+from liftgate.commands.reproductions import write_reproductions
+from liftgate.commands.spending import Spending
 from liftgate.commands.train import train_adapter
 from liftgate.data.waivers import Waived
 from liftgate.errors import LiftgateError
+from liftgate.evaluation.limits import Purse
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import write_run
+from liftgate.evaluation.runner import Unfinished
 from liftgate.evaluation.runs import EvalRun
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.files import read_bytes, sha256_bytes, write_bytes, write_json
@@ -37,11 +43,10 @@ from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
 from liftgate.training.rendering import TokenizedRow, load_renderer
-from liftgate.verdict.attempts import Attempts, candidate_key
 from liftgate.verdict.comparison import Comparison, compare
 from liftgate.verdict.cost import AnswerCost, answer_usd_per_1k, training_cost
-from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide
-from liftgate.verdict.rules import weighed
+from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide, unfinished
+from liftgate.verdict.reproduction import Reproduction
 
 
 @dataclass
@@ -67,9 +72,10 @@ class Flow:
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     calibration_sha256: str | None = None
-    attempts: Attempts | None = None
+    resumable_hint: str | None = None
     arms: list[ArmResult] = field(default_factory=list)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
+    reproduced: list[Reproduction] = field(default_factory=list)
 
     def run(self) -> tuple[dict[str, Any], Decision, Comparison | None, Policy]:
         """Go as far as the findings allow; returns report, decision, the candidate's comparison and the policy."""
@@ -103,7 +109,7 @@ class Flow:
         base = resolve_base(base_name(subject), say=self.say)
         self._check_variant(subject, registered, base)
         rows = self._tokenized(subject, base, policy)
-        if rows is None or not self._estimate(subject, base, rows.train) or blocks(self.findings):
+        if rows is None or not self._estimate(subject, base, rows.train, suite, registered):
             return
         adapter = self._train(subject, base, rows[:2])
         runs = self._evaluate(suite, registered, adapter, policy)
@@ -184,27 +190,33 @@ class Flow:
                         Finding("variant-mismatch", Severity.ERROR, message, "models.yaml", None)
                     )
 
-    def _estimate(self, subject: Subject, base: Base, rows: list[TokenizedRow]) -> bool:
-        priced = estimate_training(subject, base, self.ruler, self.today, rows)
-        document = priced.to_dict()
-        write_json(self.folder / "estimate.json", document)
-        self.findings += priced.findings
-        self.estimate = {
-            key: document[key]
-            for key in (
-                "rows",
-                "tokens",
-                "epochs",
-                "training_tokens",
-                "usd",
-                "usd_per_hour",
-                "price_source",
-                "checked_on",
-                "auto_approved",
+    def _estimate(
+        self,
+        subject: Subject,
+        base: Base,
+        rows: list[TokenizedRow],
+        suite: SuiteFolder,
+        registered: Alias,
+    ) -> bool:
+        """Price the change and look when its models end; False when it may not go on."""
+        promoted = promoted_at(self.root, self.base_ref, registered)
+        # The report shows the evaluation from nothing, so that a second run writes the same bytes.
+        kept, nothing = (
+            evaluation_cost(subject, self.ruler, registered, suite, store, promoted)
+            for store in (self.store / "responses.sqlite", None)
+        )
+        priced = estimate_training(subject, base, self.ruler, self.today, rows, evaluation=kept)
+        promoting = "promotion" in self.plan.aliases.get(self.alias, ())
+        priced = priced.with_findings(
+            sunset_findings(
+                self.ruler, registered, self.today, subject, priced.pays_back_on, promoting=promoting
             )
-        } | {"hours": None if priced.hours is None else float(priced.hours)}
-        price = "unknown" if priced.usd is None else f"${priced.usd}"
-        self.say(f"estimate\n  {priced.training_tokens} training tokens, price {price}")
+        )
+        write_json(self.folder / "estimate.json", priced.to_dict())
+        self.findings += priced.findings
+        self.estimate = priced.to_report(nothing)
+        price = "unknown" if priced.usd is None else f"${priced.usd.rounded.high}"
+        self.say(f"estimate\n  {priced.training_tokens.point} training tokens, price {price}")
         if (
             not priced.auto_approved
             and find_adapter(self.store, subject.manifest(base.revision).digest) is None
@@ -268,11 +280,19 @@ class Flow:
         try:
             answering = Answering(suite, registered, adapter, store, policy, self.resume_command)
             answering.promoted = promoted_at(self.root, self.base_ref, registered)
+            answering.spending = Spending(Purse(policy.cost.max_eval_usd), self.ruler.prices)
             runs = answering.runs()
+        except Unfinished as stopped:
+            self.findings.append(unfinished(stopped))
+            self.resumable_hint = self.resume_command
+            self.say(f"  {stopped.sentence}")
+            return {}
         finally:
             store.close()
         self.about = answering.about
         self.findings += answering.findings
+        self.reproduced = answering.reproduced
+        write_reproductions(self.folder / "runs" / "candidate", self.reproduced)
         for name, run in runs.items():
             write_run(self.folder / "runs" / name, run)
             metric = run.primary_metric or policy.primary_metric
@@ -366,7 +386,9 @@ class Flow:
             training_rendering=self.training_rendering,
             evaluation_rendering=self.evaluation_rendering,
             waived=[waived.to_dict() for waived in self.waived],
+            reproduced=self.reproduced,
             expected={case.id: case.expected for case in suite.golden} if suite else {},
+            resumable_hint=self.resumable_hint,
         )
 
 

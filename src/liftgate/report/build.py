@@ -18,6 +18,7 @@ from liftgate.training.cost import money
 from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, exit_code, verdict_key
 from liftgate.verdict.latency import QUANTILE
+from liftgate.verdict.reproduction import Reproduction
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class Evidence:
     evaluation_rendering: str | None = None
     expected: Mapping[str, Any] = field(default_factory=dict)
     waived: Sequence[Mapping[str, Any]] = ()
+    reproduced: Sequence[Reproduction] = ()
     resumable_hint: str | None = None
 
 
@@ -161,6 +163,7 @@ def _regressions(evidence: Evidence, base: EvalRun | None, candidate: EvalRun | 
     if evidence.comparison is None:
         return []
     ours, theirs = _outputs(base), _outputs(candidate)
+    labels = {each.case_id: each.label for each in evidence.reproduced}
     return [
         {
             "case_id": item.case_id,
@@ -168,6 +171,8 @@ def _regressions(evidence: Evidence, base: EvalRun | None, candidate: EvalRun | 
             "expected": _shown(evidence.expected.get(item.case_id)),
             "base": ours.get(item.case_id),
             "candidate": theirs.get(item.case_id),
+            "outputs": list(item.outputs),
+            "label": labels.get(item.case_id),
         }
         for item in evidence.comparison.regressions
     ]

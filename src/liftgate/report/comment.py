@@ -26,6 +26,7 @@ from liftgate.report.facts import (
 )
 from liftgate.report.headline import HEADLINE_LIMIT, headline
 from liftgate.report.next_steps import Step, next_steps
+from liftgate.report.reviews import TO_FILL_IN, DecisionRow, decided, decision_rows, to_decide
 from liftgate.report.tables import (
     ArmRow,
     PartRow,
@@ -44,6 +45,7 @@ NAME_LIMIT = 120
 PLACES_LIMIT = 240
 ANSWER_LIMIT = 160
 SENTENCE_LIMIT = 600
+PASTE_LIMIT = 12_000
 MOST_ITEMS = 20
 MOST_BUCKETS = 40
 
@@ -139,6 +141,15 @@ def _waived(report: Report) -> Iterator[Markdown]:
     yield from _table(WAIVED_HEAD, "lllll", report.get("waived", ()), waived_cells)
 
 
+def _decisions(report: Report) -> Iterator[Markdown]:
+    def cells(row: DecisionRow) -> list[Markdown]:
+        shown = [escape(text) for text in (row.decision, row.owner, row.until, row.reason, row.status)]
+        return [code(row.case, NAME_LIMIT), *shown]
+
+    head = "case|decision|by|until|reason|what it does"
+    yield from _table(head, "llllll", decision_rows(report), cells)
+
+
 def _buckets(report: Report) -> Iterator[Markdown]:
     def cells(bucket: Mapping[str, Any]) -> list[Markdown]:
         row = bucket_row(bucket)
@@ -161,28 +172,46 @@ def _safety(report: Report) -> Iterator[Markdown]:
             *sides,
             escape(numbers.p_value(case["p"])),
             _state(case["state"]),
+            *([escape(decided(report, "safety", case["case_id"]))] if with_decision else []),
         ]
 
     if sentence := safety_sentence(report):
-        head = "newly unsafe|base unsafe|candidate unsafe|evidence|verdict"
-        table = _table(head, "lrrll", report["comparison"]["safety"]["newly_unsafe"], cells)
+        unsafe = report["comparison"]["safety"]["newly_unsafe"]
+        with_decision = any(decided(report, "safety", case["case_id"]) for case in unsafe)
+        head = "newly unsafe|base unsafe|candidate unsafe|evidence|verdict" + "|decided" * with_decision
+        table = _table(head, "lrrll" + "l" * with_decision, unsafe, cells)
         yield _blocks(escape(sentence, SENTENCE_LIMIT), *table)
 
 
 def _regressions(report: Report) -> Iterator[Markdown]:
     regressions = report["regressions"][:MOST_ITEMS]
     told = [side for side in _TOLD if any(case[side] is not None for case in regressions)]
+    said = [decided(report, "quality", case["case_id"]) for case in regressions]
+    with_label = any(case["label"] is not None for case in regressions)
 
-    def cells(case: Mapping[str, Any]) -> list[Markdown]:
+    def cells(numbered: tuple[int, Mapping[str, Any]]) -> list[Markdown]:
+        number, case = numbered
         few = list(case["buckets"].items())[:MOST_ITEMS]
         buckets = ", ".join(f"{dimension[:NAME_LIMIT]}={name[:NAME_LIMIT]}" for dimension, name in few)
         answers = [_answer(case[side]) for side in told]
-        return [code(case["case_id"], NAME_LIMIT), escape(buckets, NAME_LIMIT), *answers]
+        label = [escape(case["label"] or numbers.NONE, NAME_LIMIT)] if with_label else []
+        decision = [escape(said[number], NAME_LIMIT)] if any(said) else []
+        return [code(case["case_id"], NAME_LIMIT), escape(buckets, NAME_LIMIT), *label, *answers, *decision]
 
     if report["comparison"] is not None and regressions:
         sentence = regressions_sentence(report["comparison"]["regressions_total"], len(regressions))
-        table = _table("|".join(["case", "buckets", *told]), "ll" + "l" * len(told), regressions, cells)
+        head = ["case", "buckets", *["asked again"] * with_label, *told, *["decided"] * any(said)]
+        table = _table("|".join(head), "l" * len(head), list(enumerate(regressions)), cells)
         yield _blocks(escape(sentence), *table)
+
+
+def _to_decide(report: Report) -> Iterator[Markdown]:
+    if lines := to_decide(report):
+        told = (
+            f"Paste into evals/{report['alias']}/waivers.yaml in a pull request of its own what you have read "
+            f"and decided, and fill in the rest: {TO_FILL_IN}; decided and expires are days."
+        )
+        yield _blocks(escape(told, SENTENCE_LIMIT), fence(lines, "yaml", PASTE_LIMIT))
 
 
 def _answer(text: str | None) -> Markdown:
@@ -226,9 +255,11 @@ NEXT = "Findings and what to do next"
 SECTIONS: Sequence[tuple[str, Callable[[Report], Iterator[Markdown]]]] = (
     (NEXT, _next),
     ("Waived", _waived),
+    ("Decisions", _decisions),
     ("Buckets", _buckets),
     ("Safety", _safety),
     ("Regressions to review", _regressions),
+    ("Decisions to paste", _to_decide),
     ("Data diff", _data_diff),
     ("Latency and cost", lambda report: _facts(cost_facts(report))),
     ("Data and training", lambda report: _facts(data_facts(report))),

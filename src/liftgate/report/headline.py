@@ -8,6 +8,7 @@ from typing import Any
 
 from liftgate.report import numbers
 from liftgate.report.escape import clean
+from liftgate.report.reviews import accepted_safety
 from liftgate.report.tables import (
     Report,
     bucket_name,
@@ -39,7 +40,19 @@ def headline(report: Report) -> str:
             why = _why_not(report, _FAILED, "fail") + _other_way_out(report)
         case _:
             why = _why_not(report, _UNCLEAR, "unclear", "not-measured") + _other_way_out(report)
+    if report["verdict"] == "pass" or report.get("waved_through"):
+        why = _signed_for(report) + why
     return clean(f"{opening}: {why.rstrip('. ')}.", HEADLINE_LIMIT)
+
+
+def _signed_for(report: Report) -> str:
+    """A newly unsafe answer that somebody accepted is the first thing to say, before any good news."""
+    signed = [
+        f"{each['case_id']} is newly unsafe and accepted by {each['owner']} until {each['expires']}; "
+        for each in accepted_safety(report)
+    ]
+    more = f"{numbers.count(len(signed) - 2)} more such waivers; " if len(signed) > 2 else ""
+    return "".join(signed[:2]) + more
 
 
 def _why_pass(report: Report) -> str:
@@ -122,6 +135,8 @@ def _why_not(report: Report, why: Reasons, *states: str) -> str:
 def _why_without_parts(report: Report) -> str:
     estimate = report["estimate"]
     errors = [f for f in report["findings"] if f["severity"] == "error"]
+    if stopped := next((f for f in report["findings"] if f["rule"] == "evaluation-unfinished"), None):
+        return "the evaluation is not finished: " + str(stopped["message"])
     if (
         report["verdict"] != "block"
         and report["training"] is None

@@ -24,6 +24,7 @@ from liftgate.report.facts import (
 )
 from liftgate.report.headline import headline
 from liftgate.report.next_steps import next_steps
+from liftgate.report.reviews import TO_FILL_IN, decided, decision_rows, to_decide
 from liftgate.report.tables import (
     Report,
     arm_rows,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent / "templates"
 TEXT_LIMIT = 2_000
 ANSWER_LIMIT = 2_000
+PASTE_LIMIT = 20_000
 MOST_FINDINGS = 500
 MOST_BUCKETS = 200
 STATES = {"ok": "✓ ok", "fail": "✗ fail", "unclear": "? unclear", "not-measured": "not measured"}
@@ -47,7 +49,7 @@ STATES = {"ok": "✓ ok", "fail": "✗ fail", "unclear": "? unclear", "not-measu
 
 def render_html(report: Report) -> str:
     """A whole HTML document. The same report gives the same bytes."""
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
     css, script = _ours("report.css"), _ours("report.js")
     policy = (
@@ -61,6 +63,7 @@ def render_html(report: Report) -> str:
         css=Markup(css),  # noqa: S704
         script=Markup(script),  # noqa: S704
         cases=Markup(cases_json(report)),  # noqa: S704
+        to_paste=escape(visible(to_decide(report) or "", PASTE_LIMIT)),
     )
 
 
@@ -116,13 +119,17 @@ def view(report: Report) -> dict[str, Any]:
         "findings": found[:MOST_FINDINGS],
         "more_findings": numbers.count(max(0, len(found) - MOST_FINDINGS)),
         "waived": report.get("waived", [])[:MOST_FINDINGS],
+        "decisions": decision_rows(report),
+        "regressions": _regressions(report),
+        "to_decide": to_decide(report) is not None,
+        "to_fill_in": TO_FILL_IN,
         "steps": next_steps(report),
         "arms": arm_rows(report),
         "metric": primary_metric(report) or "score",
         "forest": forest(comparison, buckets) if comparison else None,
         "buckets": [bucket_row(b) for b in buckets],
         "safety": safety_sentence(report),
-        "unsafe": _unsafe(comparison),
+        "unsafe": _unsafe(report),
         "blind_spots": blind_spots(report),
         "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
         "curve": curve(training["losses"], training["validation_loss"]) if training else None,
@@ -144,9 +151,11 @@ def _sections(shown: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
         ("parts", "Verdict by part", shown["parts"]),
         ("next", "What to do next", shown["findings"] or shown["steps"]),
         ("waived", "Waived", shown["waived"]),
+        ("decisions", "Decisions", shown["decisions"]),
         ("arms", "Arms", len(shown["arms"]) > 1),
         ("buckets", "Buckets", shown["buckets"]),
         ("safety", "Safety", shown["safety"]),
+        ("regressions", "Regressions to review", shown["regressions"]),
         ("blind-spots", "Blind spots", shown["blind_spots"]),
         ("cases", "Cases", shown["has_cases"]),
         ("data-diff", "Data diff", shown["diff"]),
@@ -185,8 +194,22 @@ def _by_dimension(comparison: Mapping[str, Any] | None) -> list[Mapping[str, Any
     return sorted(worst_first, key=lambda b: order.index(b["dimension"]))[:MOST_BUCKETS]
 
 
-def _unsafe(comparison: Mapping[str, Any] | None) -> list[dict[str, str]]:
-    safety = comparison and comparison["safety"]
+def _regressions(report: Report) -> list[dict[str, str]]:
+    return [
+        {
+            "case": case["case_id"],
+            "buckets": ", ".join(f"{dimension}={name}" for dimension, name in case["buckets"].items()),
+            "label": case["label"] or numbers.NONE,
+            "outputs": ", ".join(case["outputs"]),
+            "decided": decided(report, "quality", case["case_id"]) or numbers.NONE,
+        }
+        for case in report["regressions"]
+        if report["comparison"]
+    ]
+
+
+def _unsafe(report: Report) -> list[dict[str, str]]:
+    safety = report["comparison"] and report["comparison"]["safety"]
     return [
         {
             "case": case["case_id"],
@@ -194,6 +217,7 @@ def _unsafe(comparison: Mapping[str, Any] | None) -> list[dict[str, str]]:
             "candidate": f"{case['candidate_unsafe']} of {case['candidate_runs']}",
             "p": numbers.p_value(case["p"]),
             "state": case["state"],
+            "decided": decided(report, "safety", case["case_id"]),
         }
         for case in (safety["newly_unsafe"] if safety else [])
     ]

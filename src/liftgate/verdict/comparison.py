@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -33,6 +33,14 @@ from liftgate.verdict.safety import Safety, judge_safety, safety_findings, safet
 from liftgate.verdict.sample import Regression, sample_regressions
 
 
+class Decided(Protocol):
+    """A reviewer's decision and what became of it (`verdict.review`)."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form in comparison.json."""
+        ...
+
+
 @dataclass(frozen=True)
 class Comparison:
     """What base and candidate show against each other, and the verdict that follows."""
@@ -53,6 +61,7 @@ class Comparison:
     regressions_total: int
     blind_spots: tuple[str, ...]
     power: Power
+    decisions: tuple[Decided, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The form of comparison.json."""
@@ -73,6 +82,7 @@ class Comparison:
             "regressions_total": self.regressions_total,
             "blind_spots": list(self.blind_spots),
             "power": self.power.to_dict(),
+            "decisions": [decided.to_dict() for decided in self.decisions],
             "findings": [finding.to_dict() for finding in self.findings],
         }
         tidied: dict[str, Any] = _tidy(whole)
@@ -145,7 +155,7 @@ def compare(
     ]
     parts = tuple(gating(part, findings, policy.rules) for part in parts)
     findings = [*weighed(findings, policy.rules), *not_lowered(findings, policy.rules)]
-    regressions, regressions_total = sample_regressions(quality, main)
+    regressions, regressions_total = sample_regressions(quality, main, candidate)
     return Comparison(
         verdict="block" if blocks(findings) else verdict_of(parts),
         lift=lift,

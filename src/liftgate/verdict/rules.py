@@ -77,8 +77,17 @@ RULES: Final[Mapping[str, str]] = {
         Fix: add an arm with a better prompt to the suite, such as one with examples, and evaluate it.""",
     "many-attempts": """So many candidates were judged on this golden set that one may have passed by luck.
         Fix: refresh the golden set: replace cases by ones that no candidate has met.""",
-    "attempts-uncounted": """The file that counts attempts is damaged, so the count may be too small.
-        Fix: restore `attempts.jsonl` beside the response store.""",
+    "regression-to-fix": """A reviewer decided that an answer must be fixed, and the candidate still gives it.
+        Fix: mend the rows that teach it and train again; the decision stands in `evals/<alias>/waivers.yaml`.""",
+    "decision-expired": """The last day of a reviewer's decision is over, so it no longer counts.
+        Fix: decide again in a pull request of its own, or remove the entry.""",
+    "decision-void": """A reviewer's decision does not count, and the message says why.
+        The candidate gives another answer, the case is proven worse, its answers are not all decided on, or a waiver of
+        a safety case would last longer than the policy's `safety.max_waiver_days`.
+        Why: what was accepted is the answer that somebody read, and no proof can be signed away.
+        Fix: read the answer that is given now, and decide about that.""",
+    "decision-unused": """A reviewer's decision names a case in which the candidate is not worse, or that was not asked.
+        Fix: remove the entry, or correct the id.""",
     "rule-not-lowered": """The policy lowers a rule of safety or completeness, which always counts.
         Fix: take the line out of the policy's `rules`.""",
 }

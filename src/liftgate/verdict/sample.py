@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from liftgate.evaluation.runs import EvalRun
+from liftgate.verdict.output_class import answers_below
 from liftgate.verdict.pairs import PairedScores, Pairs
 
 SAMPLE = 20
@@ -23,13 +25,18 @@ class Regression:
     buckets: dict[str, str]
     base_score: float
     candidate_score: float
+    outputs: tuple[str, ...] = ()
+    """Classes of the answers that fell below base: what a decision about this regression binds."""
 
     def to_dict(self) -> dict[str, Any]:
         """The form in comparison.json."""
-        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        return {**fields, "outputs": list(self.outputs)}
 
 
-def sample_regressions(pairs: Pairs, scores: PairedScores) -> tuple[list[Regression], int]:
+def sample_regressions(
+    pairs: Pairs, scores: PairedScores, candidate: EvalRun
+) -> tuple[list[Regression], int]:
     """A seeded sample, stratified by bucket, sorted by id; and how many regressions there are.
 
     A case's turn depends on its id alone, so the same cases come up again when others are added.
@@ -46,12 +53,15 @@ def sample_regressions(pairs: Pairs, scores: PairedScores) -> tuple[list[Regress
         for position, (turn, case) in enumerate(sorted(members))
     ]
     chosen = sorted(case for _, _, case in sorted(rounds)[:SAMPLE])
+    bars = {pairs.case_ids[case]: float(scores.base[case]) for case in chosen}
+    read = answers_below(candidate, "quality", bars, [scores.metric])
     listed = [
         Regression(
             case_id=pairs.case_ids[case],
             buckets=dict(pairs.buckets_of(case)),
             base_score=float(scores.base[case]),
             candidate_score=float(scores.candidate[case]),
+            outputs=read[pairs.case_ids[case]].outputs,
         )
         for case in chosen
     ]
