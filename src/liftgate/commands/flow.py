@@ -43,10 +43,12 @@ from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
 from liftgate.training.rendering import TokenizedRow, load_renderer
+from liftgate.verdict.attempts import Attempts, candidate_key
 from liftgate.verdict.comparison import Comparison, compare
 from liftgate.verdict.cost import AnswerCost, answer_usd_per_1k, training_cost
 from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide, unfinished
 from liftgate.verdict.reproduction import Reproduction
+from liftgate.verdict.rules import weighed
 
 
 @dataclass
@@ -73,6 +75,7 @@ class Flow:
     evaluation_rendering: str | None = None
     calibration_sha256: str | None = None
     resumable_hint: str | None = None
+    attempts: Attempts | None = None
     arms: list[ArmResult] = field(default_factory=list)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     reproduced: list[Reproduction] = field(default_factory=list)
