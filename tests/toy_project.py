@@ -106,6 +106,11 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
     (root / "evals" / "prices.yaml").write_text(
         'version: 1\nprices:\n  - {provider: local, model: "*", usd_per_hour: "0", source: ours, '
         'checked_on: "2026-11-25"}\n'
+        + "".join(
+            f'  - {{provider: {kind}, model: "*", input_usd_per_mtok: "0", output_usd_per_mtok: "0", source: ours, '
+            'checked_on: "2026-11-25"}\n'
+            for kind in ("openai", "python")
+        )
     )
     (dataset / "card.yaml").write_text(
         "version: 1\nalias: toy\ntask: classification\ndescription: toy\nowner: us\nlicence: CC0-1.0\n"

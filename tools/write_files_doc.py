@@ -20,6 +20,7 @@ WRITTEN_BY_PEOPLE = (
     "judge",
     "policy",
     "prices",
+    "sunsets",
     "models",
     "decision",
     "waivers",

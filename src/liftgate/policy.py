@@ -66,6 +66,8 @@ class LatencyPolicy:
 class CostPolicy:
     """US dollars; `buffer` is a share on top of every estimate.
 
+    `max_month_usd` holds the trainings of a UTC month; None sets no limit. `requests_per_month` is the traffic that
+    a training must pay back by: one number, or one for each alias.
     `max_answer_ratio` limits the price of an answer, candidate over base; None only reports it.
     """
 
@@ -73,7 +75,22 @@ class CostPolicy:
     max_eval_usd: Decimal = Decimal(10)
     buffer: Decimal = Decimal("0.2")
     auto_approve_usd: Decimal = Decimal(0)
+    max_month_usd: Decimal | None = None
+    requests_per_month: int | Mapping[str, int] | None = None
     max_answer_ratio: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class SunsetPolicy:
+    """Days that a model must still have, and the age at which the table of ends is too old to trust.
+
+    `default_min_days` is for the model that callers get today, which a change may be about to leave.
+    """
+
+    min_days: int = 180
+    warn_days: int = 365
+    default_min_days: int = 30
+    max_table_age_days: int = 45
 
 
 @dataclass(frozen=True)
@@ -113,6 +130,7 @@ class Policy:
     safety: SafetyPolicy = field(default_factory=SafetyPolicy)
     latency: LatencyPolicy = field(default_factory=LatencyPolicy)
     cost: CostPolicy = field(default_factory=CostPolicy)
+    sunset: SunsetPolicy = field(default_factory=SunsetPolicy)
     errors: ErrorsPolicy = field(default_factory=ErrorsPolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
     insufficient_evidence: str = "fail"
@@ -200,6 +218,7 @@ _GROUPS: Mapping[str, type] = {
     "safety": SafetyPolicy,
     "latency": LatencyPolicy,
     "cost": CostPolicy,
+    "sunset": SunsetPolicy,
     "errors": ErrorsPolicy,
     "data": DataPolicy,
 }
@@ -207,7 +226,10 @@ _GROUPS: Mapping[str, type] = {
 
 def _typed(name: str, value: Any) -> Any:
     if name == "cost":
-        money: dict[str, Any] = {k: None if v is None else Decimal(str(v)) for k, v in value.items()}
+        amounts = {k: v for k, v in value.items() if k != "requests_per_month"}
+        money: dict[str, Any] = {k: None if v is None else Decimal(str(v)) for k, v in amounts.items()}
+        if "requests_per_month" in value:
+            money["requests_per_month"] = value["requests_per_month"]
         return CostPolicy(**money)
     if name == "data" and "validation_share" in value:
         return DataPolicy(**{**value, "validation_share": tuple(value["validation_share"])})

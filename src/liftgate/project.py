@@ -33,6 +33,7 @@ from liftgate.training.cost import Price, read_prices
 from liftgate.training.manifest import Manifest, hosted_hyperparameters, local_hyperparameters
 
 if TYPE_CHECKING:
+    from liftgate.training.sunset import Row
     from liftgate.verdict.judge import Calibration
 
 CALIBRATION = "calibration.json"
@@ -181,12 +182,21 @@ class Ruler:
     @cached_property
     def prices(self) -> list[Price]:
         """The price table."""
-        return read_prices(self._document("prices.yaml", "prices"))
+        data = read_bytes(self.folder / self.prices_path, "price table")
+        return read_prices(load(data, self.prices_path, "prices"))
 
     @property
     def prices_path(self) -> str:
         """Where a missing price belongs."""
         return "evals/prices.yaml"
+
+    @cached_property
+    def sunsets(self) -> list[Row] | None:
+        """The table of models that end; None where there is none, which is for the caller to judge."""
+        from liftgate.training.sunset import PATH, read_sunsets
+
+        path = self.folder / "evals" / "sunsets.yaml"
+        return read_sunsets(read_bytes(path, "table of ends"), PATH) if path.is_file() else None
 
     def suite(self, alias: str) -> SuiteFolder:
         """The suite of an alias with everything it names."""

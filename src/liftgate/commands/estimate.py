@@ -1,11 +1,12 @@
-"""`liftgate estimate`: exact training tokens × price, or hours × price an hour, against the budget."""
+"""`liftgate estimate`: what a change will cost, once and a month, against the budget and before the model ends."""
 
 from __future__ import annotations
 
 import argparse
 import datetime
+import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
     from liftgate.findings import Finding
     from liftgate.project import Ruler, Subject
     from liftgate.training.base_model import Base
-    from liftgate.training.cost import Estimate
+    from liftgate.training.billing import Billed
+    from liftgate.training.budget import Spent
+    from liftgate.training.cost import Price
+    from liftgate.training.estimate import Estimate, EvaluationCost
     from liftgate.training.rendering import TokenizedRow
 
 
@@ -46,28 +50,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
     )
+    parser.add_argument(
+        "--store",
+        type=Path,
+        default=Path(".liftgate/store/responses.sqlite"),
+        metavar="FILE",
+        help="stored answers, which cost nothing (default: those of liftgate run)",
+    )
+    parser.add_argument(
+        "--today", type=_day, metavar="YYYY-MM-DD", help="as if it were this day (default: UTC)"
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write estimate.json here as well")
     parser.add_argument("--json", action="store_true", help="estimate.json on stdout")
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Estimate, write, answer 0 or 10."""
-    from liftgate.files import pretty, write_json
+    from liftgate.commands.ends import sunset_findings
+    from liftgate.commands.forecasting import evaluation_cost
+    from liftgate.files import pretty, read_bytes, write_json
     from liftgate.findings import blocks
     from liftgate.project import Ruler, read_subject
+    from liftgate.registry.models import read_models
+    from liftgate.report.cost import estimate_text
     from liftgate.training.base_model import resolve_base
 
-    subject = read_subject(arguments.root, arguments.alias, arguments.version)
-    base = resolve_base(base_name(subject), say=lambda text: void(sys.stderr.write(text + "\n")))
-    result = estimate_training(
-        subject, base, Ruler(arguments.root, None), datetime.datetime.now(datetime.UTC).date()
+    today = arguments.today or datetime.datetime.now(datetime.UTC).date()
+    subject, ruler = (
+        read_subject(arguments.root, arguments.alias, arguments.version),
+        Ruler(arguments.root, None),
     )
+    base = None
+    if not subject.is_hosted:
+        base = resolve_base(base_name(subject), say=lambda text: void(sys.stderr.write(text + "\n")))
+    registered = read_models(read_bytes(arguments.root / "models.yaml"), "models.yaml").alias(arguments.alias)
+    asked = evaluation_cost(
+        subject, ruler, registered, ruler.suite(arguments.alias), arguments.store, registered.promoted
+    )
+    result = estimate_training(subject, base, ruler, today, evaluation=asked)
+    result = result.with_findings(sunset_findings(ruler, registered, today, subject, result.pays_back_on))
     document = result.to_dict()
     if arguments.out:
         write_json(arguments.out, document)
     if arguments.json:
         sys.stdout.write(pretty(document).decode())
-    sys.stderr.write(as_text(result) + "\n")
+    sys.stderr.write(estimate_text(document))
     return ExitCode.BLOCKED if blocks(result.findings) else ExitCode.PASS
 
 
@@ -77,10 +104,7 @@ def void(_: object) -> None:
 
 def base_name(subject: Subject) -> str:
     """The base that the card names."""
-    training = subject.card.document.data.get("training")
-    if not training:
-        raise InputError(f"{subject.card.path}: the card has no training section")
-    return str(training["base"])
+    return str(subject.training["base"])
 
 
 def tokenized(subject: Subject, base: Base, rules: Mapping[str, str] | None = None) -> Tokenized:
@@ -128,39 +152,100 @@ def tokenized(subject: Subject, base: Base, rules: Mapping[str, str] | None = No
 
 
 def estimate_training(
-    subject: Subject, base: Base, ruler: Ruler, today: datetime.date, rows: list[TokenizedRow] | None = None
+    subject: Subject,
+    base: Base | None,
+    ruler: Ruler,
+    today: datetime.date,
+    rows: list[TokenizedRow] | None = None,
+    *,
+    evaluation: EvaluationCost | None = None,
+    spent: Iterable[Spent] = (),
 ) -> Estimate:
-    """Price the training of a subject by the ruler's prices and budget."""
-    from liftgate.training.cost import estimate
+    """Price a change by the ruler's prices, budget and table of ends; `base` is None for a hosted training.
 
-    manifest = subject.manifest(base.revision)
-    rows = tokenized(subject, base, ruler.policy.rules).train if rows is None else rows
+    `rows` are the training rows where they are already tokenized; `spent` what the ledger's jobs cost, `today` a UTC
+    day.
+    """
+    from liftgate.training.billing import Tokens
+    from liftgate.training.cost import price_for
+    from liftgate.training.epochs import epochs_of, overfit_risk
+    from liftgate.training.estimate import estimate
+
+    manifest = subject.manifest(None if base is None else base.revision)
+    region = os.environ.get("AWS_REGION") if manifest.provider == "bedrock" else None
+    price = price_for(ruler.prices, manifest.provider, manifest.base, region)
+    found: list[Finding] = []
+    if base is None:
+        files = billed_files(subject, manifest.base, price)
+        train, validation = files.train, files.validation
+        found += train.truncated(str(subject.train_path))
+        count, tokens = train.rows, train.tokens
+        checked = None if validation is None else validation.tokens
+    else:
+        held = tokenized(subject, base, ruler.policy.rules).train if rows is None else rows
+        count, tokens = len(held), Tokens.exactly(sum(len(row.input_ids) for row in held))
+        checked = None
+    epochs = epochs_of(manifest.hyperparameters["epochs"], count, manifest.base, price)
+    found += overfit_risk(epochs, count, subject.card.path)
     cost = ruler.policy.cost
-    return estimate(
-        rows=len(rows),
-        tokens=sum(len(row.input_ids) for row in rows),
-        epochs=int(manifest.hyperparameters["epochs"]),
+    traffic = cost.requests_per_month
+    priced = estimate(
+        rows=count,
+        tokens=tokens,
+        epochs=epochs,
         provider=manifest.provider,
         model=manifest.base,
         prices=ruler.prices,
-        cost_policy={
-            "max_training_usd": cost.max_training_usd,
-            "auto_approve_usd": cost.auto_approve_usd,
-            "buffer": cost.buffer,
-        },
+        cost_policy=vars(cost),
         today=today,
         prices_path=ruler.prices_path,
+        region=region,
+        validation=checked,
+        evaluation=evaluation,
+        spent=spent,
+        requests_per_month=traffic.get(subject.card.alias) if isinstance(traffic, Mapping) else traffic,
     )
+    return priced.with_findings(found)
 
 
 def as_text(result: Estimate) -> str:
-    """One line for a person."""
-    price = "no price known" if result.usd is None else f"${result.usd}"
-    hours = "" if result.hours is None else f", about {float(result.hours) * 60:.0f} minutes"
-    approval = "starts without approval" if result.auto_approved else "needs an approval"
-    lines = [
-        f"{result.rows} rows, {result.training_tokens} training tokens over {result.epochs} epoch"
-        f"{'s' if result.epochs != 1 else ''}: {price}{hours} ({approval})"
-    ]
-    lines += [f"{f.place}: {f.severity}: {f.message} [{f.rule}]" for f in result.findings]
-    return "\n".join(lines)
+    """The bill for a person."""
+    from liftgate.report.cost import estimate_text
+
+    return estimate_text(result.to_dict()).rstrip()
+
+
+class BilledFiles(NamedTuple):
+    """The two files of a release as a provider charges them."""
+
+    train: Billed
+    validation: Billed | None
+
+
+def billed_files(subject: Subject, model: str, price: Price | None) -> BilledFiles:
+    """Count what a hosted training charges. Raises `UntrainableRows` for lines that nobody can read."""
+    from liftgate.data.dataset import read_rows
+    from liftgate.data.storage import as_written
+    from liftgate.files import read_bytes
+    from liftgate.training.billing import billed
+
+    counted: list[Billed | None] = []
+    for path in (subject.train_path, subject.validation_path):
+        if path is None:
+            counted.append(None)
+            continue
+        dataset = read_rows(read_bytes(subject.data(path), "dataset"), as_written(path))
+        if errors := [each for each in dataset.findings if each.severity == "error"]:
+            raise UntrainableRows(errors)
+        counted.append(billed(dataset.rows, model, price))
+    train, validation = counted
+    if train is None or not train.rows:
+        raise InputError(f"{subject.train_path}: no rows to train on", hint="add rows, then validate them")
+    return BilledFiles(train, validation)
+
+
+def _day(text: str) -> datetime.date:
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a day like 2026-11-25") from None

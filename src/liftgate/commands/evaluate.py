@@ -23,6 +23,7 @@ from liftgate.errors import ExitCode, ProviderError
 
 if TYPE_CHECKING:
     from liftgate.commands.judging import Budget
+    from liftgate.commands.spending import PairLimits
     from liftgate.evaluation.arms import Arm
     from liftgate.evaluation.endpoints import Endpoint
     from liftgate.evaluation.grading import Answers
@@ -151,6 +152,8 @@ def evaluate_pair(
     store: ResponseStore | None = None,
     repeats: Iterable[int] = (0,),
     safety_repeats: Iterable[int] = (0,),
+    held: PairLimits | None = None,
+    budget: Budget | None = None,
     tally: Tally | None = None,
 ) -> tuple[EvalRun, EvalRun]:
     """Two arms asked in one stream, a request of each in turn, so that their latencies may be compared."""
@@ -161,11 +164,14 @@ def evaluate_pair(
         asking_of(folder, arm, endpoint, None, store, repeats, safety_repeats, None)
         for arm, endpoint in zip(arms, endpoints, strict=True)
     )
-    later_of(folder, arms[0], first).check(first.questions)
+    later_of(folder, arms[0], first, budget=budget).check(first.questions)
     label = f"evaluate {arms[0].name} and {arms[1].name} in turn"
-    answers = run_pair(first, second, label=label, tally=tally)
-    one = run_of(folder, arms[0], models[0], first, answers[0], later_of(folder, arms[0], first))
-    later = later_of(folder, arms[1], second, against=one)
+    limits, prices = (None, (None, None)) if held is None else held
+    answers = run_pair(first, second, limits=limits, prices=prices, label=label, tally=tally)
+    one = run_of(
+        folder, arms[0], models[0], first, answers[0], later_of(folder, arms[0], first, budget=budget)
+    )
+    later = later_of(folder, arms[1], second, against=one, budget=budget)
     later.check(second.questions)
     return one, run_of(folder, arms[1], models[1], second, answers[1], later)
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from liftgate.evaluation.endpoints import Endpoint
     from liftgate.evaluation.judges import Judge
     from liftgate.evaluation.later import Later, OpenJudge
-    from liftgate.evaluation.limits import Limits
+    from liftgate.evaluation.limits import Limits, Purse
     from liftgate.evaluation.runner import Asking
     from liftgate.evaluation.runs import EvalRun
     from liftgate.evaluation.suite_folder import SuiteFolder
@@ -29,6 +29,8 @@ class Budget:
     limits: Limits
     price_of: Callable[[str, str], TokenPrice | None]
     spent: list[Limits] = field(default_factory=list)
+    purse: Purse | None = None
+    """Money that judges share with the answers of every arm; `limits` then say nothing of money."""
 
     def for_judge(self, judge: Judge) -> Limits:
         """Limits over what is left now. Raises `InputError` when money is limited and no price is known."""
@@ -37,6 +39,13 @@ class Budget:
         from liftgate.evaluation.limits import Limits
 
         price = self.price_of(judge.endpoint, judge.model)
+        if self.purse is not None:
+            if price is None:
+                raise InputError(
+                    f"no price is known for the judge {judge.endpoint} {judge.model!r}",
+                    hint="add it to evals/prices.yaml",
+                )
+            return Limits(price, purse=self.purse)
         if self.limits.max_usd is None:
             left = None
         elif price is None:

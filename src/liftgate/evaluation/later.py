@@ -17,6 +17,7 @@ from liftgate.digests import digest
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation import judges, own_scorers
 from liftgate.evaluation.calibration import question_of
+from liftgate.evaluation.completion import Message
 from liftgate.evaluation.endpoints import Endpoint
 from liftgate.evaluation.judges import Judge, Reading, Shown
 from liftgate.evaluation.likelihood import Expected, likelihoods, needs_local
@@ -233,14 +234,9 @@ def judge_all(
             messages.append(judges.ask(opened.judge, seen, texts[::-1]))
     if not messages:
         return []
-    cases = [
-        # The id names the very question: answers recorded by case must not serve another answer's judgement.
-        Case(f"judge-{digest(list(map(dict, each)))[:16]}", each, "", {}, 0)
-        for each in messages
-    ]
     schema = opened.judge.schema if opened.judge.structured else None
     judged = run_arm(
-        [Question(case, ()) for case in cases],
+        [judge_question(each) for each in messages],
         prompt=Prompt(answer_schema=schema),
         endpoint=opened.endpoint,
         sampling=opened.judge.sampling,
@@ -259,6 +255,12 @@ def judge_all(
             found.append((readings[place], True))
         place += len(texts)
     return found
+
+
+def judge_question(messages: Sequence[Message]) -> Question:
+    """One judgement as a question, for a store's key or for an endpoint."""
+    # The id names the very question: answers recorded by case must not serve another answer's judgement.
+    return Question(Case(f"judge-{digest(list(map(dict, messages)))[:16]}", messages, "", {}, 0), ())
 
 
 def _reading(judge: Judge, row: Mapping[str, Any]) -> Reading:

@@ -27,11 +27,27 @@ OVER_BUDGET: Final = "over-budget"
 """Kind of the failure of a request that could not afford another attempt: not an error of its case."""
 
 
+class Purse:
+    """Money that several runs share: what they spent, what lost attempts may have cost, what is in flight."""
+
+    def __init__(self, max_usd: Decimal | None = None) -> None:
+        self.max_usd = max_usd
+        self.usd = self.unconfirmed_usd = self.reserved = Decimal(0)
+        self.over_budget = False
+        self.lock = threading.RLock()
+
+    def fits(self, usd: Decimal) -> bool:
+        """Whether so much more may be spent."""
+        spent = self.usd + self.unconfirmed_usd + self.reserved
+        return self.max_usd is None or spent + usd <= self.max_usd
+
+
 class Limits:
     """Spending and time of one run; shared by the runner's thread and an endpoint's.
 
     `price` is None where no price is known: the spending then is too. `max_usd` needs a price; `deadline_s`
     counts from now on. `usd` is what counted answers cost, `unconfirmed_usd` what lost attempts may have cost.
+    `purse` takes the place of `max_usd` where several runs share one budget.
     """
 
     def __init__(
@@ -39,17 +55,22 @@ class Limits:
         price: TokenPrice | None = None,
         *,
         max_usd: Decimal | None = None,
+        purse: Purse | None = None,
         deadline_s: float | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
-        if max_usd is not None and price is None:
+        self._purse = Purse(max_usd) if purse is None else purse
+        self.max_usd = self._purse.max_usd
+        if self.max_usd is not None and price is None:
             raise ValueError("a budget needs a price")
-        self.price, self.max_usd, self.deadline_s = price, max_usd, deadline_s
+        self.price, self.deadline_s = price, deadline_s
         self.usd = self.unconfirmed_usd = Decimal(0)
-        self.over_budget = False
         self._now, self._started_s = now, now()
-        self._reserved = Decimal(0)
-        self._lock = threading.Lock()
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether the last request that was to go did not fit any more."""
+        return self._purse.over_budget
 
     def check(self, sampling: Sampling) -> None:
         """Refuse a budget for answers that may grow without end."""
@@ -89,36 +110,37 @@ class Limits:
         if self.remaining_s() <= 0:
             return False
         worst = self.worst_usd(request)
-        with self._lock:
-            self.over_budget = not self._fits(worst)
-            if not self.over_budget:
-                self._reserved += worst
-            return not self.over_budget
+        purse = self._purse
+        with purse.lock:
+            purse.over_budget = not purse.fits(worst)
+            if not purse.over_budget:
+                purse.reserved += worst
+            return not purse.over_budget
 
     def settle(self, request: Request, outcome: Outcome) -> None:
         """The request came back: what was set aside becomes what it cost."""
         if self.price is None:
             return
         worst = self.worst_usd(request)
-        with self._lock:
-            self._reserved -= worst
+        with self._purse.lock:
+            self._purse.reserved -= worst
             if isinstance(outcome, Completion):
                 counted = outcome.input_tokens is not None and outcome.output_tokens is not None
                 asked, said = outcome.input_tokens or 0, outcome.output_tokens or 0
-                self.usd += self.price.usd(asked, said) if counted else worst
+                paid = self.price.usd(asked, said) if counted else worst
+                self.usd += paid
+                self._purse.usd += paid
 
     def lost(self, request: Request) -> bool:
         """An attempt was sent and gave no usable answer: it may be billed. Whether another one still fits."""
         worst = self.worst_usd(request)
-        with self._lock:
+        with self._purse.lock:
             self.unconfirmed_usd += worst
+            self._purse.unconfirmed_usd += worst
             # The request's own reservation stands for the next attempt.
-            fits = self._fits(Decimal(0))
-            self.over_budget = self.over_budget or not fits
+            fits = self._purse.fits(Decimal(0))
+            self._purse.over_budget = self._purse.over_budget or not fits
             return fits
-
-    def _fits(self, usd: Decimal) -> bool:
-        return self.max_usd is None or self.usd + self.unconfirmed_usd + self._reserved + usd <= self.max_usd
 
 
 class Admitted(Sequence[int]):

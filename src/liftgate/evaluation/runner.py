@@ -14,6 +14,7 @@ from typing import Protocol, runtime_checkable
 
 from liftgate.errors import InputError, StillRunning
 from liftgate.evaluation.completion import (
+    Completion,
     Failure,
     Outcome,
     Request,
@@ -28,6 +29,7 @@ from liftgate.evaluation.responses import ResponseStore, response_key
 from liftgate.evaluation.shards import Shard, grouped
 from liftgate.evaluation.suite import Question, Truncated
 from liftgate.progress import Progress
+from liftgate.training.cost import TokenPrice
 
 _GRACE_S = 5.0
 _NAMED_CASES = 5
@@ -92,7 +94,7 @@ def run_arm(
     """
     arm = _Arm(Asking(questions, prompt, endpoint, sampling, store, truncated), shard)
     seconds = _ask([arm], arm.ask, limits or Limits(), label, tally, progress, now)
-    return arm.answers(seconds, limits)
+    return arm.answers(seconds, None if limits is None else limits.price)
 
 
 def run_pair(
@@ -100,6 +102,7 @@ def run_pair(
     second: Asking,
     *,
     limits: Limits | None = None,
+    prices: tuple[TokenPrice | None, TokenPrice | None] = (None, None),
     label: str = "evaluate",
     tally: Tally | None = None,
     progress: Callable[..., Progress] = Progress,
@@ -107,7 +110,8 @@ def run_pair(
 ) -> tuple[Answers, Answers]:
     """Both arms' answers, asked in one stream that takes a request of either in turn.
 
-    The arm that goes first changes from pair to pair. `can_pair` says whether two endpoints allow it.
+    The arm that goes first changes from pair to pair. `can_pair` says whether two endpoints allow it. `limits` hold
+    both arms, `prices` are those that either is charged.
     """
     arms = [_Arm(first), _Arm(second)]
     seam = len(arms[0].keys)
@@ -117,7 +121,24 @@ def run_pair(
         return first.endpoint.complete_both(second.endpoint, requests, seam, wanted)
 
     seconds = _ask(arms, ask, limits or Limits(), label, tally, progress, now)
-    return arms[0].answers(seconds, limits), arms[1].answers(seconds, limits)
+    return arms[0].answers(seconds, prices[0]), arms[1].answers(seconds, prices[1])
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What an arm would still have to ask. `answers` are by question, None where the store has none."""
+
+    missing: tuple[Request, ...]
+    stored: int
+    answers: tuple[Completion | None, ...]
+
+
+def outlook(asking: Asking) -> Outlook:
+    """What `run_arm` would ask for and what it would find; nothing is asked and nothing is written."""
+    arm = _Arm(asking)
+    found = [arm.known.get(arm.keys[number]) for number in arm.numbers]
+    answers = tuple(each if isinstance(each, Completion) else None for each in found)
+    return Outlook(tuple(arm.requests[index] for index in arm.wanted), len(arm.stored), answers)
 
 
 def requests_of(asking: Asking) -> list[Request]:
@@ -139,7 +160,7 @@ class _Arm:
         if not asking.questions:
             raise InputError("there is no case to answer", hint="an empty run says nothing about a model")
         self.asking, self.shard = asking, shard
-        requests, self._numbers = _requests(asking)
+        requests, self.numbers = _requests(asking)
         self.keys, self.requests = list(requests), list(requests.values())
         everything = range(len(self.keys))
         ours = everything if shard is None else shard.share(grouped(asking.endpoint, self.requests))
@@ -178,14 +199,14 @@ class _Arm:
             for index in self.wanted
             if _is_missing(self.known.get(self.keys[index]))
         }  # fmt: skip
-        pairs = zip(self.asking.questions, self._numbers, strict=True)
+        pairs = zip(self.asking.questions, self.numbers, strict=True)
         return list(dict.fromkeys(question.case.id for question, number in pairs if number in missing))
 
-    def answers(self, seconds: float, limits: Limits | None) -> Answers:
-        positions = [place for place, number in enumerate(self._numbers) if number in self._ours]
+    def answers(self, seconds: float, price: TokenPrice | None) -> Answers:
+        positions = [place for place, number in enumerate(self.numbers) if number in self._ours]
         rows = []
         for place in positions:
-            key = self.keys[self._numbers[place]]
+            key = self.keys[self.numbers[place]]
             rows.append(
                 graded(
                     self.asking.questions[place],
@@ -195,7 +216,6 @@ class _Arm:
                 )
             )
         fresh = [self.known[self.keys[i]] for i in self.wanted if self.keys[i] in self.known]
-        price = None if limits is None else limits.price
         usage = used(rows, fresh, requested=len(self.wanted), seconds=seconds, price=price)
         return Answers(rows, usage, None if self.shard is None else positions)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from liftgate.report import numbers
+from liftgate.report.cost import answer_lines, bill_lines, training_tokens, training_usd
 from liftgate.report.power import power_lines
 from liftgate.report.tables import Report
 
@@ -19,13 +20,13 @@ def cost_facts(report: Report) -> Facts:
         ratio = numbers.ratio(latency["ratio"], latency["low"], latency["high"])
         facts.append(("latency P95, base → candidate", f"{base} → {candidate}, {ratio}"))
     if estimate := report["estimate"]:
-        facts.append(("training, price", numbers.usd(estimate["usd"])))
+        facts.append(("training, price", training_usd(estimate)))
         if estimate["hours"] is not None:
             rate = estimate["usd_per_hour"]
             per_hour = "" if rate is None else f" at {numbers.usd(rate)} an hour"
             facts.append(("training, estimated time", numbers.seconds(estimate["hours"] * 3600) + per_hour))
-        tokens = numbers.tokens(estimate["training_tokens"]) + numbers.epochs(estimate["epochs"])
-        facts.append(("training tokens", tokens))
+        facts.append(("training tokens", training_tokens(estimate)))
+        facts += [*bill_lines(estimate), *answer_lines(estimate)]
         source = ", ".join(str(estimate[key]) for key in ("price_source", "checked_on") if estimate[key])
         facts.append(("price from", source or numbers.NONE))
         approved = "within cost.auto_approve_usd" if estimate["auto_approved"] else "needed"

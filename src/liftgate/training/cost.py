@@ -1,34 +1,113 @@
-"""What a training will cost, before anyone pays: tokens × price, or hours × price, in exact decimals."""
+"""The price table: what a training, an answer, an hour of hosting and a month of storage cost. Exact decimals."""
 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from decimal import ROUND_UP, Decimal
-from typing import Any, Final
+from decimal import Decimal
+from typing import Final
 
 from liftgate.config import Document
+from liftgate.errors import InputError, Problem
 from liftgate.findings import Finding, Severity
+from liftgate.training.dates import day_at, future_day
 
 CENT: Final = Decimal("0.01")
+PER_MTOK: Final = 1_000_000
 STALE_AFTER_DAYS: Final = 45
+_SNAPSHOT: Final = re.compile(r"-\d{4}-\d{2}-\d{2}$")
+_AMOUNTS: Final = (
+    "train_usd_per_mtok",
+    "usd_per_hour",
+    "tokens_per_second",
+    "input_usd_per_mtok",
+    "cached_input_usd_per_mtok",
+    "output_usd_per_mtok",
+    "fine_tuned_input_usd_per_mtok",
+    "fine_tuned_cached_input_usd_per_mtok",
+    "fine_tuned_output_usd_per_mtok",
+    "hosting_usd_per_hour",
+    "provisioned_usd_per_hour",
+    "storage_usd_per_month",
+    "batch_ratio",
+)
+
+
+@dataclass(frozen=True)
+class EpochRange:
+    """How many epochs a provider may take when the card says `auto`, and how many it usually takes."""
+
+    least: int
+    usual: int
+    most: int
 
 
 @dataclass(frozen=True)
 class Price:
-    """One row of prices.yaml. Money in US dollars; None where the row is silent."""
+    """One row of prices.yaml. Money in US dollars; None where the row is silent.
+
+    `batch_ratio` is what a batch request costs, as a share of the price. `training_cap_tokens` is the length at
+    which a longer row is cut, and `provisioned_usd_per_hour` the price of the least throughput one can rent.
+    """
 
     provider: str
     model: str
     source: str
     checked_on: datetime.date
     place: str
+    region: str | None = None
+    tokenizer: str | None = None
     train_usd_per_mtok: Decimal | None = None
     usd_per_hour: Decimal | None = None
     tokens_per_second: Decimal | None = None
     input_usd_per_mtok: Decimal | None = None
+    cached_input_usd_per_mtok: Decimal | None = None
     output_usd_per_mtok: Decimal | None = None
+    fine_tuned_input_usd_per_mtok: Decimal | None = None
+    fine_tuned_cached_input_usd_per_mtok: Decimal | None = None
+    fine_tuned_output_usd_per_mtok: Decimal | None = None
+    hosting_usd_per_hour: Decimal | None = None
+    provisioned_usd_per_hour: Decimal | None = None
+    storage_usd_per_month: Decimal | None = None
+    validation_billed: bool = False
+    batch_ratio: Decimal | None = None
+    training_cap_tokens: int | None = None
+    epochs: EpochRange | None = None
+
+    @property
+    def answers(self) -> TokenPrice | None:
+        """What the base model's answers cost; None when the row does not say. A free machine answers free."""
+        return self._token_price(self.input_usd_per_mtok, self.output_usd_per_mtok)
+
+    @property
+    def tuned_answers(self) -> TokenPrice | None:
+        """What a fine-tuned model's answers cost. Never the base's price in its place: they often differ.
+
+        Where the weights are ours (a row with a price an hour), a tuned model costs what its base does.
+        """
+        tuned = self._token_price(self.fine_tuned_input_usd_per_mtok, self.fine_tuned_output_usd_per_mtok)
+        return self.answers if tuned is None and self.usd_per_hour is not None else tuned
+
+    def finding(self, rule: str, severity: Severity, message: str) -> Finding:
+        """A finding on this row's own line."""
+        path, line = self.place.rsplit(":", 1)
+        return Finding(rule, severity, message, path, int(line))
+
+    def staleness(self, today: datetime.date) -> Iterator[Finding]:
+        """A warning for a price that nobody has looked at for long, or that claims a day to come."""
+        days = (today - self.checked_on).days
+        if days > STALE_AFTER_DAYS:
+            yield self.finding("stale-price", Severity.WARNING, f"this price was checked {days} days ago")
+        elif future_day(self.checked_on, today):
+            message = f"checked_on {self.checked_on} is still to come; say when the price was read"
+            yield self.finding("stale-price", Severity.WARNING, message)
+
+    def _token_price(self, asked: Decimal | None, said: Decimal | None) -> TokenPrice | None:
+        if asked is not None and said is not None:
+            return TokenPrice(asked, said)
+        return TokenPrice(Decimal(0), Decimal(0)) if self.usd_per_hour == 0 else None
 
 
 @dataclass(frozen=True)
@@ -46,81 +125,58 @@ class TokenPrice:
     def usd(self, input_tokens: int, output_tokens: int) -> Decimal:
         """Exact price of tokens read and written."""
         usd = input_tokens * self.input_usd_per_mtok + output_tokens * self.output_usd_per_mtok
-        return usd / 1_000_000
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """Point estimate with the policy's buffer on top. `usd` is None when no price is known."""
-
-    rows: int
-    tokens: int
-    epochs: int
-    training_tokens: int
-    hours: Decimal | None
-    usd_per_hour: Decimal | None
-    usd: Decimal | None
-    price: Price | None
-    auto_approved: bool
-    findings: tuple[Finding, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The form of estimate.json; money as text, so that no digit is lost."""
-        return {
-            "schema_version": 1,
-            "rows": self.rows,
-            "tokens": self.tokens,
-            "epochs": self.epochs,
-            "training_tokens": self.training_tokens,
-            "hours": None if self.hours is None else str(self.hours),
-            "usd_per_hour": None if self.usd_per_hour is None else str(self.usd_per_hour),
-            "usd": None if self.usd is None else str(self.usd),
-            "price_source": self.price.source if self.price else None,
-            "checked_on": self.price.checked_on.isoformat() if self.price else None,
-            "auto_approved": self.auto_approved,
-            "findings": [finding.to_dict() for finding in self.findings],
-        }
+        return usd / PER_MTOK
 
 
 def read_prices(document: Document) -> list[Price]:
-    """The rows of a checked prices document."""
-    return [
-        Price(
-            provider=row["provider"],
-            model=row["model"],
-            source=row["source"],
-            checked_on=datetime.date.fromisoformat(row["checked_on"]),
-            place=f"{document.path}:{document.line(('prices', index))}",
-            **{
-                name: Decimal(str(row[name]))
-                for name in (
-                    "train_usd_per_mtok",
-                    "usd_per_hour",
-                    "tokens_per_second",
-                    "input_usd_per_mtok",
-                    "output_usd_per_mtok",
+    """The rows of a checked prices document. Raises `InputError` with every row that cannot be meant."""
+    problems: list[Problem] = []
+    prices = [_price(document, index, problems) for index in range(len(document.data["prices"]))]
+    seen: set[tuple[str, str, str | None]] = set()
+    for index, price in enumerate(prices):
+        if (key := (price.provider, price.model, price.region)) in seen:
+            problems.append(
+                Problem(
+                    document.place(("prices", index)), f"{price.provider} {price.model} stands here twice"
                 )
-                if name in row
-            },
-        )
-        for index, row in enumerate(document.data["prices"])
+            )
+        seen.add(key)
+    if problems:
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        raise InputError(f"{document.path} has {count}", problems=problems)
+    return prices
+
+
+def base_of(model: str) -> str:
+    """The base behind a fine-tuned model's id (`ft:gpt-4.1-mini-2025-04-14:org::id`); other ids as they are."""
+    return model.split(":")[1] if model.startswith("ft:") and model.count(":") else model
+
+
+def price_for(prices: Iterable[Price], provider: str, model: str, region: str | None = None) -> Price | None:
+    """The row for this model, or for the model without its snapshot's date, or the provider's `*` row, or None.
+
+    A row of another region never counts when a region is asked for.
+    """
+    rows = [
+        price
+        for price in prices
+        if price.provider == provider and (region is None or price.region in (None, region))
     ]
-
-
-def price_for(prices: Iterable[Price], provider: str, model: str) -> Price | None:
-    """The row for this model, or the provider's `*` row, or None."""
-    rows = [p for p in prices if p.provider == provider]
-    return next((p for p in rows if p.model == model), next((p for p in rows if p.model == "*"), None))
+    rows.sort(key=lambda price: price.region is None if region is not None else price.region is not None)
+    base = base_of(model)
+    for name in (base, _SNAPSHOT.sub("", base), "*"):
+        for price in rows:
+            if price.model == name:
+                return price
+    return None
 
 
 def token_price(prices: Iterable[Price], provider: str, model: str) -> TokenPrice | None:
-    """What this model's answers cost; None when the table does not say. A machine at no price answers free."""
+    """What this model's answers cost; None when the table does not say. An `ft:` id pays the tuned price."""
     price = price_for(prices, provider, model)
     if price is None:
         return None
-    if price.input_usd_per_mtok is not None and price.output_usd_per_mtok is not None:
-        return TokenPrice(price.input_usd_per_mtok, price.output_usd_per_mtok)
-    return TokenPrice(Decimal(0), Decimal(0)) if price.usd_per_hour == 0 else None
+    return price.tuned_answers if base_of(model) != model else price.answers
 
 
 def money(usd: Decimal) -> str:
@@ -128,79 +184,29 @@ def money(usd: Decimal) -> str:
     return f"{usd.normalize():f}" if usd else "0"
 
 
-def estimate(
-    *,
-    rows: int,
-    tokens: int,
-    epochs: int,
-    provider: str,
-    model: str,
-    prices: Iterable[Price],
-    cost_policy: Mapping[str, Any],
-    today: datetime.date,
-    prices_path: str,
-) -> Estimate:
-    """Price one training.
-
-    `tokens` are those of one epoch, exactly as the model reads them; `cost_policy` holds `max_training_usd`,
-    `auto_approve_usd` and `buffer` (a share). The result is rounded up to the cent once, at the end.
-    """
-    price = price_for(prices, provider, model)
-    trained = tokens * epochs
-    buffered = trained * (1 + Decimal(str(cost_policy["buffer"])))
-    findings: list[Finding] = []
-    hours = usd = None
-    if price and price.tokens_per_second:
-        hours = (buffered / price.tokens_per_second / 3600).quantize(Decimal("0.001"), rounding=ROUND_UP)
-    if price is None:
-        findings.append(
-            Finding(
-                "missing-price",
-                Severity.ERROR,
-                f"no price for {provider} {model}; add a row with its source and date",
-                prices_path,
-            )
-        )
-    elif price.train_usd_per_mtok is not None:
-        usd = buffered * price.train_usd_per_mtok / 1_000_000
-    elif price.usd_per_hour == 0:
-        usd = Decimal(0)
-    elif price.usd_per_hour is not None and hours is not None:
-        usd = hours * price.usd_per_hour
-    else:
-        path, line = price.place.rsplit(":", 1)
-        findings.append(
-            Finding(
-                "missing-price",
-                Severity.ERROR,
-                f"the row for {provider} {price.model} cannot price a training; give train_usd_per_mtok, "
-                "or usd_per_hour with tokens_per_second",
-                path,
-                int(line),
-            )
-        )
-    if usd is not None:
-        usd = usd.quantize(CENT, rounding=ROUND_UP)
-        findings += _budget(usd, cost_policy)
-    if price and (today - price.checked_on).days > STALE_AFTER_DAYS:
-        path, line = price.place.rsplit(":", 1)
-        days = (today - price.checked_on).days
-        findings.append(
-            Finding(
-                "stale-price", Severity.WARNING, f"this price was checked {days} days ago", path, int(line)
-            )
-        )
-    approved = usd is not None and usd <= Decimal(str(cost_policy["auto_approve_usd"]))
-    per_hour = price.usd_per_hour if price else None
-    return Estimate(rows, tokens, epochs, trained, hours, per_hour, usd, price, approved, tuple(findings))
-
-
-def _budget(usd: Decimal, cost_policy: Mapping[str, Any]) -> Iterable[Finding]:
-    limit = Decimal(str(cost_policy["max_training_usd"]))
-    if usd > limit:
-        yield Finding(
-            "over-budget",
-            Severity.ERROR,
-            f"the training is priced at ${usd}, the policy allows ${limit.quantize(CENT)}; "
-            "train fewer epochs or rows, or raise cost.max_training_usd in its own pull request",
-        )
+def _price(document: Document, index: int, problems: list[Problem]) -> Price:
+    row = document.data["prices"][index]
+    place = ("prices", index)
+    epochs = None
+    if "epochs" in row:
+        epochs = EpochRange(row["epochs"]["least"], row["epochs"]["usual"], row["epochs"]["most"])
+        if not epochs.least <= epochs.usual <= epochs.most:
+            message = f"usual {epochs.usual} does not lie between least {epochs.least} and most {epochs.most}"
+            problems.append(Problem(document.place((*place, "epochs")), message))
+    amounts = {name: Decimal(str(row[name])) for name in _AMOUNTS if name in row}
+    for name, amount in amounts.items():
+        if not amount.is_finite():
+            problems.append(Problem(document.place((*place, name)), f"expected a number, found {row[name]}"))
+    return Price(
+        provider=row["provider"],
+        model=row["model"],
+        source=row["source"],
+        checked_on=day_at(document, (*place, "checked_on"), problems),
+        place=f"{document.path}:{document.line(place)}",
+        region=row.get("region"),
+        tokenizer=row.get("tokenizer"),
+        validation_billed=row.get("validation_billed", False),
+        training_cap_tokens=row.get("training_cap_tokens"),
+        epochs=epochs,
+        **amounts,
+    )

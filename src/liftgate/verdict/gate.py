@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from liftgate.digests import digest
-from liftgate.errors import ExitCode
+from liftgate.errors import ExitCode, StillRunning
 from liftgate.evaluation.arms import ArmKind
 from liftgate.evaluation.runs import EvalRun
 from liftgate.findings import Finding, Severity, blocks, ordered
@@ -21,6 +21,7 @@ from liftgate.verdict.rules import weighed
 
 # Raise it when the same runs and policy may now lead to another verdict.
 VERDICT_VERSION = 2
+UNFINISHED = "evaluation-unfinished"
 # What insufficient evidence may never be waved through for.
 _ALWAYS_GATED = ("safety", "completeness")
 
@@ -80,7 +81,8 @@ def decide(
 ) -> Decision:
     """Fold to one verdict. Silence is a finding: without errors and without a comparison it still blocks."""
     collected = [*findings, *(candidate.findings if candidate else ())]
-    if candidate is None and not blocks(collected):
+    stopped = candidate is None and any(finding.rule == UNFINISHED for finding in collected)
+    if candidate is None and not stopped and not blocks(collected):
         collected.append(
             Finding(
                 "no-comparison", Severity.ERROR, "nothing was compared, so nothing says that this may ship"
@@ -97,7 +99,15 @@ def decide(
     verdict: Verdict = "block"
     if candidate is not None and not blocks(collected):
         verdict = candidate.verdict
+    elif stopped and not blocks(collected):
+        verdict = "insufficient-evidence"
     return Decision(verdict, tuple(ordered(collected)), best.name if best else None, even)
+
+
+def unfinished(stopped: StillRunning) -> Finding:
+    """An evaluation that a limit stopped: a doubt, never a pass, and never the candidate's fault."""
+    message = f"{stopped.sentence}; what is answered is kept, and the same command goes on with as much again"
+    return Finding(UNFINISHED, Severity.WARNING, message)
 
 
 def _rivals(arms: Sequence[ArmResult]) -> list[ArmResult]:
@@ -168,7 +178,10 @@ def exit_code(decision: Decision, candidate: Comparison | None, policy: Policy) 
         return ExitCode.PASS
     if decision.verdict == "block":
         return ExitCode.BLOCKED
-    unclear = {p.name for p in candidate.parts if p.state == "unclear"} if candidate else set()
+    if candidate is None:
+        # Nothing was compared: no policy can let that through.
+        return ExitCode.INSUFFICIENT_EVIDENCE
+    unclear = {p.name for p in candidate.parts if p.state == "unclear"}
     if policy.insufficient_evidence == "warn" and unclear.isdisjoint(_ALWAYS_GATED):
         return ExitCode.PASS
     return ExitCode.INSUFFICIENT_EVIDENCE
