@@ -77,6 +77,8 @@ RULES: Final[Mapping[str, str]] = {
         Fix: add an arm with a better prompt to the suite, such as one with examples, and evaluate it.""",
     "many-attempts": """So many candidates were judged on this golden set that one may have passed by luck.
         Fix: refresh the golden set: replace cases by ones that no candidate has met.""",
+    "attempts-uncounted": """The file that counts attempts is damaged, so the count may be too small.
+        Fix: restore `attempts.jsonl` beside the response store.""",
     "regression-to-fix": """A reviewer decided that an answer must be fixed, and the candidate still gives it.
         Fix: mend the rows that teach it and train again; the decision stands in `evals/<alias>/waivers.yaml`.""",
     "decision-expired": """The last day of a reviewer's decision is over, so it no longer counts.
