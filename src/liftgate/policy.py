@@ -81,6 +81,21 @@ class CostPolicy:
 
 
 @dataclass(frozen=True)
+class ApprovalPolicy:
+    """How an approval must come about, and how long it lasts."""
+
+    self_approval: bool = False
+    max_age_hours: int = 72
+
+
+@dataclass(frozen=True)
+class TriggerPolicy:
+    """What must be there before a paid training is worth starting. 0 rows waives it."""
+
+    min_reviewed_rows: int = 500
+
+
+@dataclass(frozen=True)
 class SunsetPolicy:
     """Days that a model must still have, and the age at which the table of ends is too old to trust.
 
@@ -91,6 +106,21 @@ class SunsetPolicy:
     warn_days: int = 365
     default_min_days: int = 30
     max_table_age_days: int = 45
+
+
+@dataclass(frozen=True)
+class ProvidersPolicy:
+    """Who may hold rows, by the card's data_classification, beside the machine itself."""
+
+    public: tuple[str, ...] = ("azure", "bedrock", "openai")
+    internal: tuple[str, ...] = ()
+    confidential: tuple[str, ...] = ()
+    restricted: tuple[str, ...] = ()
+
+    def holding(self, classification: str) -> tuple[str, ...]:
+        """The providers that may hold such rows."""
+        allowed: tuple[str, ...] = getattr(self, classification)
+        return allowed
 
 
 @dataclass(frozen=True)
@@ -130,6 +160,9 @@ class Policy:
     safety: SafetyPolicy = field(default_factory=SafetyPolicy)
     latency: LatencyPolicy = field(default_factory=LatencyPolicy)
     cost: CostPolicy = field(default_factory=CostPolicy)
+    approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
+    trigger: TriggerPolicy = field(default_factory=TriggerPolicy)
+    providers_by_classification: ProvidersPolicy = field(default_factory=ProvidersPolicy)
     sunset: SunsetPolicy = field(default_factory=SunsetPolicy)
     errors: ErrorsPolicy = field(default_factory=ErrorsPolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
@@ -218,6 +251,9 @@ _GROUPS: Mapping[str, type] = {
     "safety": SafetyPolicy,
     "latency": LatencyPolicy,
     "cost": CostPolicy,
+    "approval": ApprovalPolicy,
+    "trigger": TriggerPolicy,
+    "providers_by_classification": ProvidersPolicy,
     "sunset": SunsetPolicy,
     "errors": ErrorsPolicy,
     "data": DataPolicy,
@@ -231,6 +267,8 @@ def _typed(name: str, value: Any) -> Any:
         if "requests_per_month" in value:
             money["requests_per_month"] = value["requests_per_month"]
         return CostPolicy(**money)
+    if name == "providers_by_classification":
+        return ProvidersPolicy(**{key: tuple(allowed) for key, allowed in value.items()})
     if name == "data" and "validation_share" in value:
         return DataPolicy(**{**value, "validation_share": tuple(value["validation_share"])})
     return _GROUPS[name](**value) if name in _GROUPS else value
