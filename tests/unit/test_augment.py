@@ -12,10 +12,10 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from stdnum import iban, luhn
 
-from liftgate.data.augment import Augmentation, augmented
 from liftgate.data.dataset import Row
-from liftgate.data.entities import Entity, day_of, entities
-from liftgate.data.stand_ins import stand_in
+from liftgate.data.rewriting.augment import Augmentation, augmented
+from liftgate.data.rewriting.entities import Entity, day_of, entities
+from liftgate.data.rewriting.stand_ins import stand_in
 
 
 def row(asked: str, answered: Any, *, line: int = 1, system: str = "", **metadata: Any) -> Row:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from liftgate.data.checks import privacy, secrets
 from liftgate.data.dataset import Row
-from liftgate.data.json_text import rewritten, texts
+from liftgate.data.rewriting.json_text import rewritten, texts
+from liftgate.data.rewriting.scrub import Placeholders, scrub_files
 from liftgate.data.scan import matches
-from liftgate.data.scrub import Placeholders, scrub_files
 from liftgate.errors import InputError
 
 TOKEN = "ghp_" + "a1B2" * 9

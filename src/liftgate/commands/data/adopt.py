@@ -39,8 +39,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write rows with metadata, or cases with expectations."""
-    from liftgate.data.adopt import LEFT_OUT, Adoption, adopt_cases, adopt_rows, leaking, prompt_prints
     from liftgate.data.golden import read_cases
+    from liftgate.data.rewriting.adopt import (
+        LEFT_OUT,
+        Adoption,
+        adopt_cases,
+        adopt_rows,
+        leaking,
+        prompt_prints,
+    )
     from liftgate.files import read_bytes, sha256_file, write_jsonl
 
     rows = read_dataset(arguments.file).rows

@@ -29,9 +29,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the variants; say which lines have none, and why."""
-    from liftgate.data.adopt import leaking
-    from liftgate.data.augment import augmented
     from liftgate.data.golden import read_cases
+    from liftgate.data.rewriting.adopt import leaking
+    from liftgate.data.rewriting.augment import augmented
     from liftgate.files import read_bytes, sha256_file, write_jsonl
 
     if arguments.out.exists():

@@ -10,7 +10,7 @@ from liftgate.commands.data.reading import answer
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.data.scrub import Placeholders, Scrubbed
+    from liftgate.data.rewriting.scrub import Placeholders, Scrubbed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Scrub all files together; write the mapping first, so that no placeholder is ever without its value."""
-    from liftgate.data.scrub import scrub_files
+    from liftgate.data.rewriting.scrub import scrub_files
     from liftgate.files import read_bytes, sha256_bytes, write_bytes
 
     targets = _targets(arguments.files, arguments.out)
@@ -68,7 +68,7 @@ def _targets(files: list[Path], folder: Path) -> dict[str, Path]:
 
 
 def _read_mapping(path: Path) -> Placeholders:
-    from liftgate.data.scrub import Placeholders
+    from liftgate.data.rewriting.scrub import Placeholders
     from liftgate.files import read_json
     from liftgate.repository import keeps
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import orjson
 
 from liftgate.data.checks.context import Context
-from liftgate.data.json_text import texts
+from liftgate.data.rewriting.json_text import texts
 from liftgate.errors import MissingExtra
 from liftgate.findings import Finding
 from liftgate.progress import Progress

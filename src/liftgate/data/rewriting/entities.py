@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 from typing import Final, NamedTuple
 
-from liftgate.data.spans import spans
+from liftgate.data.rewriting.spans import spans
 
 _ID_WORDS: Final = (
     r"order|orders|ticket|invoice|tracking|parcel|shipment|reference|ref|case|booking|customer|account|contract|policy"

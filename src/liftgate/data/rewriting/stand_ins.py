@@ -7,7 +7,7 @@ import re
 from datetime import date, timedelta
 from typing import Final
 
-from liftgate.data.entities import CITIES, NAMES, Entity
+from liftgate.data.rewriting.entities import CITIES, NAMES, Entity
 
 # Numbers that card networks publish for testing; they pass the check and are issued to nobody.
 _CARDS: Final = (

@@ -16,9 +16,9 @@ from typing import Any, Final
 import orjson
 
 from liftgate.data.dataset import Row
-from liftgate.data.entities import OTHER_DATE, dates_in, day_of, entities
-from liftgate.data.json_text import rewritten, texts
-from liftgate.data.stand_ins import moved, stand_in, written_like
+from liftgate.data.rewriting.entities import OTHER_DATE, dates_in, day_of, entities
+from liftgate.data.rewriting.json_text import rewritten, texts
+from liftgate.data.rewriting.stand_ins import moved, stand_in, written_like
 from liftgate.data.text import normal_print
 
 _TRIES: Final = 20

@@ -17,9 +17,9 @@ import orjson
 from liftgate.data import jsonl
 from liftgate.data.checks import privacy, secrets
 from liftgate.data.dataset import Row
-from liftgate.data.json_text import rewritten, texts
+from liftgate.data.rewriting.json_text import rewritten, texts
+from liftgate.data.rewriting.spans import KINDS, PHONE, SECRET, spans
 from liftgate.data.scan import compiled, matches
-from liftgate.data.spans import KINDS, PHONE, SECRET, spans
 from liftgate.errors import InputError, Problem
 
 ABOUT: Final = "Liftgate scrub mapping: personal data, never to be committed"

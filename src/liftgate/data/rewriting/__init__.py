@@ -1,0 +1,1 @@
+"""Rows made from rows: taken over, scrubbed of personal data, varied; every other byte stays as it was written."""
