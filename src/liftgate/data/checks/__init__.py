@@ -49,6 +49,7 @@ RULES: Final[dict[str, Rule]] = {
     "duplicate-id": provenance.duplicate_id,
     "unreviewed-synthetic": provenance.unreviewed_synthetic,
     "synthetic-share": provenance.synthetic_share,
+    "source-changed": provenance.source_changed,
     "unfit-production-row": provenance.unfit_production_row,
     "duplicate-row": duplicates.duplicate_row,
     "near-duplicate-row": duplicates.near_duplicate_row,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from liftgate.data.answers import answer_key
 from liftgate.data.checks.context import Context
-from liftgate.data.text import shown
+from liftgate.data.text import normal_print, shown
 from liftgate.findings import Finding
 
 _BAD_OUTCOMES = {"failed", "escalated"}
@@ -69,6 +70,28 @@ def synthetic_share(context: Context) -> Iterator[Finding]:
     if share > limit:
         message = f"{share:.1%} of the rows are synthetic; the policy allows {limit:.1%}"
         yield context.finding("synthetic-share", message)
+
+
+def source_changed(context: Context) -> Iterator[Finding]:
+    """A row says that a person wrote it, and an older release says of the same row that it is another's.
+
+    The same question with the same answer is the same row, whatever its id. Known with a card that holds other
+    releases.
+    Why: the share of synthetic rows and the review of production rows hang on a word that anybody can change.
+    Fix: put the old source back. Where the release was wrong, waive the rows, or lower this rule in the
+    policy.
+    """
+    before = {
+        (normal_print(row.prompt), answer_key(row)): row.source
+        for dataset in context.history
+        for row in dataset.rows
+        if row.source and row.source != "human"
+    }
+    if not before:
+        return
+    for row, print_ in zip(context.rows, context.prompt_prints, strict=True):
+        if row.source == "human" and (source := before.get((print_, answer_key(row)))):
+            yield context.finding("source-changed", f"human here, {source} in an older release", row)
 
 
 def unfit_production_row(context: Context) -> Iterator[Finding]:
