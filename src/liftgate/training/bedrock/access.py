@@ -19,6 +19,7 @@ PARTS: Final[Mapping[str, str]] = {
     "provision": "rent throughput by the hour",
     "import": "upload a merged model and import it",
     "ask": "evaluate: ask base, deployed and imported models",
+    "batch": "evaluate --batch, with s3://<bucket>/<prefix>/batch as its folder",
 }
 USUAL_PARTS: Final = ("train", "serve", "ask")
 _ISSUER: Final = "token.actions.githubusercontent.com"
@@ -119,12 +120,12 @@ def workflow_trust(place: Place) -> dict[str, Any]:
 
 
 def service_policy(place: Place) -> dict[str, Any]:
-    """What Bedrock may do with the role that it is handed: read rows and weights, write metrics."""
+    """What Bedrock may do with the role that it is handed: read rows, weights and questions, write results."""
     owned = {"StringEquals": {"aws:ResourceAccount": place.account}}
     statements = [
         _allow("ListData", ["s3:ListBucket"], [place.bucket_arn], owned),
-        _allow("ReadData", ["s3:GetObject"], place.objects("data", "models"), owned),
-        _allow("WriteMetrics", ["s3:PutObject"], place.objects("output"), owned),
+        _allow("ReadData", ["s3:GetObject"], place.objects("batch", "data", "models"), owned),
+        _allow("WriteResults", ["s3:PutObject"], place.objects("batch", "output"), owned),
     ]
     if place.kms_key_arn:
         statements.append(_allow("UseKey", ["kms:Decrypt", "kms:GenerateDataKey"], [place.kms_key_arn]))
@@ -140,7 +141,11 @@ def service_trust(place: Place) -> dict[str, Any]:
             "Action": "sts:AssumeRole",
             "Condition": {
                 "StringEquals": {"aws:SourceAccount": place.account},
-                "ArnLike": {"aws:SourceArn": place.bedrock("model-customization-job", "model-import-job")},
+                "ArnLike": {
+                    "aws:SourceArn": place.bedrock(
+                        "model-customization-job", "model-import-job", "model-invocation-job"
+                    )
+                },
             },
         }
     )
@@ -189,7 +194,7 @@ def _statements(place: Place) -> Iterator[tuple[set[str], dict[str, Any]]]:
     # Lists know no resource: IAM offers no narrower form.
     yield {"train"}, _allow("FindTraining", ["bedrock:ListModelCustomizationJobs"], ["*"])
     yield (
-        {"train", "import"},
+        {"train", "import", "batch"},
         _allow(
             "HandRoleToBedrock",
             ["iam:PassRole"],
@@ -199,6 +204,7 @@ def _statements(place: Place) -> Iterator[tuple[set[str], dict[str, Any]]]:
     )
     yield from _serving(place)
     yield from _importing(place)
+    yield from _batching(place)
     yield (
         {"ask"},
         _allow(
@@ -238,7 +244,7 @@ def _serving(place: Place) -> Iterator[tuple[set[str], dict[str, Any]]]:
         yield {part}, _allow(f"{title}Tags", ["bedrock:ListTagsForResource"], served)
         yield {part, "ask"}, _allow(f"{title}State", [f"bedrock:Get{kind}"], served)
         change = [f"bedrock:Delete{kind}"] + ([f"bedrock:Update{kind}"] if part == "serve" else [])
-        yield {part}, _allow(f"{title}OwnChanges", change, served, _OURS)
+        yield {part}, _allow(f"{title}OwnChanges", change, started, _OURS)
 
 
 def _importing(place: Place) -> Iterator[tuple[set[str], dict[str, Any]]]:
@@ -252,3 +258,12 @@ def _importing(place: Place) -> Iterator[tuple[set[str], dict[str, Any]]]:
         _allow("FollowImport", ["bedrock:GetModelImportJob", "bedrock:ListTagsForResource"], jobs),
     )
     yield {"import"}, _allow("FindImports", ["bedrock:ListModelImportJobs"], ["*"])
+
+
+def _batching(place: Place) -> Iterator[tuple[set[str], dict[str, Any]]]:
+    jobs = place.bedrock("model-invocation-job")
+    asked = [place.bases, *place.bedrock("custom-model-deployment", "inference-profile", "provisioned-model")]
+    yield {"batch"}, _allow("WriteQuestions", ["s3:GetObject", "s3:PutObject"], place.objects("batch"))
+    yield {"batch"}, _allow("StartBatch", ["bedrock:CreateModelInvocationJob"], [*asked, *jobs])
+    yield {"batch"}, _allow("FollowBatch", ["bedrock:GetModelInvocationJob"], jobs)
+    yield {"batch"}, _allow("FindBatches", ["bedrock:ListModelInvocationJobs"], ["*"])

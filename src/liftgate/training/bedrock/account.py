@@ -25,6 +25,7 @@ _REGION_FORM: Final = re.compile(r"[a-z]{2}(-[a-z]+)+-[0-9]")
 _KMS_FORM: Final = re.compile(r"arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[\w/-]+")
 
 Taken = TypeVar("Taken")
+_AGAIN: Final = "run the same command again"
 
 _CREDENTIALS: Final = frozenset(
     {
@@ -146,12 +147,20 @@ class Account:
         once: bool,
         taken: Callable[[dict[str, Any]], Taken],
     ) -> Taken:
-        send = getattr(self._client(service, once=once), method)
+        client = self._client(service, once=once)
         failures, meaning = _errors()
+        call = f"{service} {method.replace('_', '-')}"
         try:
-            return taken(send(**parameters))
+            answer = getattr(client, method)(**parameters)
+            if _lacks(_answer_shape(client, method), answer):
+                raise ValueError
+            return taken(answer)
         except failures as error:
-            raise meaning(error, f"{service} {method.replace('_', '-')}", once) from None
+            raise meaning(error, call, once) from None
+        except (ValueError, TypeError, AttributeError, LookupError):
+            if once:
+                raise ReplyLost(f"{call}: sent, and the answer cannot be read") from None
+            raise ProviderError(f"{call}: the answer cannot be read", hint=_AGAIN) from None
 
     def _client(self, service: str, *, once: bool) -> Any:
         if (service, once) not in self._clients:
@@ -174,6 +183,24 @@ class Account:
         self._clients.clear()
 
 
+def _answer_shape(client: Any, method: str) -> Any:
+    name = client.meta.method_to_api_mapping[method]
+    return client.meta.service_model.operation_model(name).output_shape
+
+
+def _lacks(shape: Any, value: Any) -> bool:
+    """The name of the thing itself is missing: what came is not an answer to this question."""
+    if shape is None:
+        return False
+    if shape.type_name == "list":
+        return any(_lacks(shape.member, item) for item in value)
+    if shape.type_name != "structure":
+        return False
+    return any(name.endswith("Arn") and name not in value for name in shape.required_members) or any(
+        _lacks(member, value[name]) for name, member in shape.members.items() if value.get(name) is not None
+    )
+
+
 def _sdk() -> tuple[Any, Any]:
     try:
         import boto3
@@ -186,6 +213,7 @@ def _sdk() -> tuple[Any, Any]:
 def _errors() -> tuple[tuple[type[Exception], ...], Callable[[Exception, str, bool], LiftgateError]]:
     from boto3.exceptions import Boto3Error
     from botocore import exceptions as known
+    from botocore.parsers import ResponseParserError
 
     credentials = (
         known.NoCredentialsError,
@@ -221,7 +249,7 @@ def _errors() -> tuple[tuple[type[Exception], ...], Callable[[Exception, str, bo
             hint="check AWS_REGION and the network, then run the same command again",
         )
 
-    return (Boto3Error, known.BotoCoreError, known.ClientError), meaning
+    return (Boto3Error, known.BotoCoreError, known.ClientError, ResponseParserError), meaning
 
 
 def _answered(response: Mapping[str, Any], call: str, once: bool) -> LiftgateError:
@@ -245,6 +273,6 @@ def _answered(response: Mapping[str, Any], call: str, once: bool) -> LiftgateErr
         return Refused(
             f"{call}: too many requests ({code})", code, status, "run the same command again later"
         )
-    if once and status >= 500:
+    if once and (status >= 500 or status == 408):
         return ReplyLost(f"{call}: sent, and the answer says nothing of what became of it ({code})")
     return Refused(f"{call}: refused ({code})", code, status)

@@ -80,7 +80,7 @@ def import_model(account: Account, folder: Path, *, suffix: str, metadata: Mappi
 
 def poll_import(account: Account, job_id: str) -> Import:
     """The import as it is now."""
-    return _import(account.ask("bedrock", "get_model_import_job", jobIdentifier=job_id), None)
+    return _import(_told(account, job_id), None)
 
 
 def find_imports(account: Account, marked: str) -> list[Import]:
@@ -102,7 +102,7 @@ def find_imports(account: Account, marked: str) -> list[Import]:
 def _adopted(account: Account, name: str, marked: str) -> Import | None:
     """The import of this name, asked for directly: a list may lag behind."""
     try:
-        told = account.ask("bedrock", "get_model_import_job", jobIdentifier=name)
+        told = _told(account, name)
     except Refused as error:
         if not error.is_missing:
             raise
@@ -110,6 +110,13 @@ def _adopted(account: Account, name: str, marked: str) -> Import | None:
     if _digest_of(account, told["jobArn"]) != marked:
         raise ProviderError(f"the import job {name} exists and is not ours", hint="nothing was created")
     return _import(told, marked)
+
+
+def _told(account: Account, which: str) -> dict[str, Any]:
+    told = account.ask("bedrock", "get_model_import_job", jobIdentifier=which)
+    if not {"jobArn", "jobName", "status"} <= told.keys():
+        raise ProviderError("bedrock get-model-import-job: the answer cannot be read")
+    return told
 
 
 def _digest_of(account: Account, arn: str) -> str | None:

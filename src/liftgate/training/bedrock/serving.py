@@ -154,6 +154,24 @@ def stop_serving(account: Account, arn: str) -> None:
             raise
 
 
+def is_served(model_id: str) -> bool:
+    """A name that answers, not one that only names weights."""
+    return any(
+        f":{kind}/" in model_id for kind in ("custom-model-deployment", "provisioned-model", "imported-model")
+    )
+
+
+def ask_once(account: Account, model_id: str) -> None:
+    """One short question. Raises `ProviderError` when there is no answer."""
+    account.ask(
+        "bedrock-runtime",
+        "converse",
+        modelId=model_id,
+        messages=[{"role": "user", "content": [{"text": "Hello"}]}],
+        inferenceConfig={"maxTokens": 16},
+    )
+
+
 def _deployment(account: Account, which: str) -> Serving | None:
     told = _found(account, "get_custom_model_deployment", customModelDeploymentIdentifier=which)
     if told is None:

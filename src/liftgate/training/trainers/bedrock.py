@@ -6,12 +6,14 @@ from the manifest's digest. boto3 retries everything except the create, which is
 
 from __future__ import annotations
 
+import datetime
 import weakref
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from liftgate.errors import InputError, ProviderError, ReplyLost
+from liftgate.findings import Finding, Severity
 from liftgate.training.bedrock import bucket, importing, names, serving
 from liftgate.training.bedrock.account import Account, Refused
 from liftgate.training.bedrock.lifecycle import Lifecycle, lifecycle
@@ -119,8 +121,29 @@ class BedrockTrainer:
         return importing.import_model(self.account, folder, suffix=suffix, metadata=metadata)
 
     def lifecycle(self, model: str) -> Lifecycle:
-        """When the base ends, by Bedrock's own word."""
+        """What Bedrock announces of a base: legacy, dearer, ended; and whether it can be trained."""
         return lifecycle(self.account, model)
+
+    def shutdown_date(self, model: str) -> datetime.date | None:
+        """The announced end of a base model, or None when none is announced."""
+        return self.lifecycle(model).ends_on
+
+    def smoke(self, model_id: str) -> list[Finding]:
+        """Ask a served model one thing. No finding: it answered."""
+        if not serving.is_served(model_id):
+            return [
+                Finding(
+                    "not-deployed",
+                    Severity.NOTICE,
+                    "Bedrock serves a trained model from a deployment (billed by the token) or from provisioned "
+                    "throughput (billed by the hour) only",
+                )
+            ]
+        try:
+            serving.ask_once(self.account, model_id)
+        except ProviderError as error:
+            return [Finding("model-does-not-answer", Severity.ERROR, error.sentence)]
+        return []
 
     # -- pieces
 
@@ -149,16 +172,30 @@ class BedrockTrainer:
         return list(told.get("tags", []))
 
     def _named(self, name: str, digest: str) -> Job | None:
-        """The job of this name if it carries the digest, asked for directly: the list may lag behind."""
+        """The job of this name if it carries the digest, asked for directly: the list may lag behind.
+
+        Whatever goes wrong here leaves open whether the job exists, so it is told as a lost reply.
+        """
         try:
-            told = self.account.ask("bedrock", "get_model_customization_job", jobIdentifier=name)
-        except Refused as error:
-            if not error.is_missing:
-                raise
-            return next((job for job in self.find(digest) if job.details.get("job_name") == name), None)
-        if names.digest_in(self._tags(told["jobArn"])) != digest:
+            told = self._told(name)
+            if told is None:
+                return next((job for job in self.find(digest) if job.details.get("job_name") == name), None)
+            found = names.digest_in(self._tags(told["jobArn"]))
+        except ProviderError as error:
+            raise ReplyLost(
+                f"the name {name} may be taken by this launch's own job; {error.sentence}", hint=error.hint
+            ) from None
+        if found != digest:
             raise ProviderError(f"the job {name} exists and is not ours", hint="nothing was created")
         return job_of(told, digest=digest)
+
+    def _told(self, which: str) -> dict[str, Any] | None:
+        try:
+            return self.account.ask("bedrock", "get_model_customization_job", jobIdentifier=which)
+        except Refused as error:
+            if error.is_missing:
+                return None
+            raise
 
     @staticmethod
     def _explained(error: Refused) -> ProviderError:
