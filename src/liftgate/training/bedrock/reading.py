@@ -80,10 +80,12 @@ def job_of(
     if state is JobState.FAILED:
         written = str(told.get("failureMessage", ""))
         code, message = kind_of_failure(written)
-        lines = lines_in(written)
-        details["failed_file"] = (
-            "validation" if re.search(r"validation (data|file|set)", written, re.I) else "train"
-        )
+        # Lines of a `Job` are those of the training rows.
+        if re.search(r"validation (data|file|set)", written, re.I):
+            details["validation_lines"] = list(lines_in(written))
+            message = f"{message} (validation rows)"
+        else:
+            lines = lines_in(written)
     return Job(
         provider="bedrock",
         id=str(told["jobArn"]),
