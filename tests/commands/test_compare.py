@@ -185,3 +185,30 @@ def test_another_golden_set_is_refused(tmp_path: Path) -> None:
     other = write_folder(tmp_path / "other", rows, golden_sha256="1" * 64)
     with pytest.raises(InputError, match="base and candidate answered different cases"):
         run("--base", base, "--candidate", other, "--out", tmp_path / "out")
+
+
+def test_with_prices_the_cost_of_an_answer_can_gate(tmp_path: Path) -> None:
+    policy, prices = tmp_path / "policy.yaml", tmp_path / "prices.yaml"
+    policy.write_text("version: 1\ncost: {max_answer_ratio: 2}\n")
+    prices.write_text(
+        "version: 1\nprices:\n"
+        '  - {provider: recorded, model: base, input_usd_per_mtok: "1", output_usd_per_mtok: "1", source: s, '
+        'checked_on: "2026-11-25"}\n'
+        '  - {provider: recorded, model: candidate, input_usd_per_mtok: "3", output_usd_per_mtok: "3", source: s, '
+        'checked_on: "2026-11-25"}\n'
+    )
+    scores = [(0.0, 1.0)] * 30 + [(1.0, 1.0)] * 170
+    base, candidate = (
+        write_folder(
+            tmp_path / name,
+            [result(f"c{i}", pair[side], input_tokens=90, output_tokens=10) for i, pair in enumerate(scores)],
+        )
+        for side, name in enumerate(("base", "candidate"))
+    )
+    words = ("--base", base, "--candidate", candidate, "--policy", policy, "--out", tmp_path / "out")
+    assert run(*words) == 11
+    assert run(*words, "--prices", prices) == 10
+    written = json.loads((tmp_path / "out" / "comparison.json").read_bytes())
+    assert written["cost"] == {"base_usd_per_1k": "0.1", "candidate_usd_per_1k": "0.3", "ratio": 3.0}
+    prices.write_text(prices.read_text().replace('"3"', '"2"'))
+    assert run(*words, "--prices", prices) == 0

@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from liftgate.evaluation.runs import EvalRun
     from liftgate.policy import Policy
     from liftgate.verdict.comparison import Comparison
+    from liftgate.verdict.cost import AnswerCost
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--policy", type=Path, metavar="FILE", help="thresholds (default: those of the schema)"
     )
+    parser.add_argument("--prices", type=Path, metavar="FILE", help="prices.yaml, for the cost of an answer")
     parser.add_argument(
         "--calibration", type=Path, metavar="FILE", help="how well the judge agrees with people"
     )
@@ -43,6 +46,7 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.out,
         policy=arguments.policy,
         calibration=arguments.calibration,
+        prices=arguments.prices,
     )
     sys.stderr.write(_for_people(comparison))
     if arguments.json:
@@ -58,6 +62,7 @@ def compare_folders(
     *,
     policy: Path | Policy | None = None,
     calibration: Path | None = None,
+    prices: Path | None = None,
 ) -> Comparison:
     """Compare two run folders and write `out/comparison.json`.
 
@@ -73,9 +78,25 @@ def compare_folders(
     judged = (
         None if calibration is None else Calibration.from_dict(read_json(calibration), path=str(calibration))
     )
-    comparison = compare(read_run(base), read_run(candidate), checked, calibration=judged)
+    runs = read_run(base), read_run(candidate)
+    cost = None if prices is None else _answer_cost(runs, prices, checked)
+    comparison = compare(*runs, checked, calibration=judged, cost=cost)
     write_bytes(out / "comparison.json", comparison.to_json())
     return comparison
+
+
+def _answer_cost(runs: tuple[EvalRun, EvalRun], prices: Path, policy: Policy) -> AnswerCost:
+    from liftgate.config import load
+    from liftgate.files import read_bytes
+    from liftgate.training.cost import read_prices, token_price
+    from liftgate.verdict.cost import AnswerCost, answer_usd_per_1k
+
+    table = read_prices(load(read_bytes(prices, "prices"), str(prices), "prices"))
+    usd = [
+        answer_usd_per_1k(run, token_price(table, str(run.meta.get("endpoint")), run.model), policy)
+        for run in runs
+    ]
+    return AnswerCost(*usd)
 
 
 def read_policy(path: Path) -> Policy:
