@@ -24,6 +24,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any
 
+from openai_batches import Desk
+
 MODES = (
     "429",
     "429-no-header",
@@ -59,7 +61,7 @@ def echo(body: Body) -> str:
 
 
 class OpenAIServer:
-    """A context manager: serves from a thread of its own between enter and exit.
+    """A context manager: serves from a thread of its own between enter and exit. `desk` takes files and batches.
 
     `faults` is a mode for every request, a mapping from request number (0-based) to mode, or a function of
     number and body. `bodies`, `headers` and `times` (monotonic seconds) record every request as it came.
@@ -74,6 +76,7 @@ class OpenAIServer:
         retry_after: str = "1",
     ) -> None:
         self.answer, self.faults, self.latency_s, self.retry_after = answer, faults, latency_s, retry_after
+        self.desk = Desk(lambda body: completion(body, self.answer(body)))
         self.bodies: list[Body] = []
         self.headers: list[dict[str, str]] = []
         self.times: list[float] = []
@@ -142,7 +145,15 @@ class OpenAIServer:
             for name, _, value in (line.partition(":") for line in head[1:] if line)
         }
         raw = await reader.readexactly(int(headers.get("content-length", "0")))
-        if head[0].startswith("GET "):
+        method, target = head[0].split(" ")[:2]
+        if target.startswith(("/v1/files", "/v1/batches")):
+            reply = self.desk.reply(method, target, headers, raw)
+            if reply is None:
+                writer.transport.abort()
+                return False
+            await _send(writer, *reply)
+            return True
+        if method == "GET":
             await _send(writer, 200, {"object": "list", "data": [{"id": "mock", "object": "model"}]})
             return True
         body = json.loads(raw)
@@ -248,9 +259,9 @@ def _bent(reply: Body, mode: str | None) -> Body:
 
 
 async def _send(
-    writer: asyncio.StreamWriter, status: int, reply: Body, extra: Mapping[str, str] | None = None
+    writer: asyncio.StreamWriter, status: int, reply: Body | bytes, extra: Mapping[str, str] | None = None
 ) -> None:
-    payload = json.dumps(reply).encode()
+    payload = reply if isinstance(reply, bytes) else json.dumps(reply).encode()
     lines = [f"HTTP/1.1 {status} X", "Content-Type: application/json", f"Content-Length: {len(payload)}"]
     lines += [f"{name}: {value}" for name, value in (extra or {}).items()]
     writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + payload)

@@ -119,6 +119,7 @@ def open_asked(arguments: argparse.Namespace) -> Asked:
     from dataclasses import replace
 
     from liftgate.commands.opening import settings_of
+    from liftgate.commands.pricing import read_table
     from liftgate.evaluation.endpoints import open_endpoint
     from liftgate.evaluation.limits import Limits
     from liftgate.evaluation.suite_folder import prompt_file
@@ -127,13 +128,15 @@ def open_asked(arguments: argparse.Namespace) -> Asked:
     arm = folder.suite.arm(arguments.arm)
     only = _selected(folder, arguments)
     kind, settings = settings_of(folder, arguments, arm)
-    price_of = _prices(arguments)
-    price = price_of(kind, settings.model)
+    table = read_table(arguments)
+    price = table.of(kind, settings.model)
     if arguments.max_usd is not None and price is None:
         raise InputError(
             f"--max-usd: no price is known for {kind} {settings.model!r}",
             hint="name a price table with input_usd_per_mtok and output_usd_per_mtok: --prices FILE",
         )
+    if price is not None and getattr(arguments, "batch", False):
+        price = table.in_batch(price, kind, settings.model)
     limits = Limits(price, max_usd=arguments.max_usd, deadline_s=arguments.deadline)
     limits.check(folder.suite.sampling)
     settings = replace(settings, limits=limits)
@@ -143,7 +146,7 @@ def open_asked(arguments: argparse.Namespace) -> Asked:
     if only is not None:
         words = {"only": sorted(arguments.only), "buckets": sorted(arguments.bucket)}
         filtered = {"cases": len(only), "of": len(_case_ids(folder)), **words}
-    return Asked(folder, arm, prompt, settings, endpoint, limits, only, filtered, price_of)
+    return Asked(folder, arm, prompt, settings, endpoint, limits, only, filtered, table.of)
 
 
 def open_store(arguments: argparse.Namespace, endpoint: Endpoint) -> ResponseStore | None:
@@ -163,14 +166,12 @@ def open_store(arguments: argparse.Namespace, endpoint: Endpoint) -> ResponseSto
 @contextlib.contextmanager
 def resumable(tally: Tally, store: ResponseStore | None, command: str) -> Iterator[None]:
     """Whatever ends the work early says how much is kept, and the command that goes on."""
-    from liftgate.evaluation.runner import Unfinished
-
     try:
         yield
     except KeyboardInterrupt:
         raise StillRunning(f"interrupted: {_kept(tally, store)}", hint=command) from None
-    except Unfinished as stopped:
-        raise Unfinished(f"{stopped.sentence}; {_kept(tally, store)}", hint=command) from None
+    except StillRunning as stopped:
+        raise type(stopped)(f"{stopped.sentence}; {_kept(tally, store)}", hint=command) from None
     except ProviderError as error:
         kept = f"{_kept(tally, store)}"
         hint = f"{error.hint}; {kept}" if error.hint else kept
@@ -268,27 +269,6 @@ def _selected(folder: SuiteFolder, arguments: argparse.Namespace) -> frozenset[s
             "no case is selected", problems=problems, hint="an empty run says nothing about a model"
         )
     return frozenset(left)
-
-
-def _prices(arguments: argparse.Namespace) -> Callable[[str, str], TokenPrice | None]:
-    """The price of a model at an endpoint, None where nobody says it."""
-    from liftgate.config import load
-    from liftgate.files import read_bytes
-    from liftgate.training.cost import Price, TokenPrice, read_prices, token_price
-
-    path: Path | None = arguments.prices
-    if path is None and arguments.suite is not None:
-        usual = arguments.suite.resolve().parent.parent / "prices.yaml"
-        path = usual if usual.is_file() else None
-    prices: list[Price] = []
-    if path is not None:
-        prices = read_prices(load(read_bytes(path, "price table"), str(path), "prices"))
-
-    def price_of(endpoint: str, model: str) -> TokenPrice | None:
-        free = TokenPrice(Decimal(0), Decimal(0))
-        return free if endpoint == "recorded" else token_price(prices, endpoint, model)
-
-    return price_of
 
 
 def _kept(tally: Tally, store: ResponseStore | None) -> str:

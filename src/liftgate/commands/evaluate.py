@@ -19,6 +19,7 @@ from liftgate.commands.asking import (
     open_store,
     resumable,
 )
+from liftgate.commands.batching import add_batch, batched
 from liftgate.errors import ExitCode, ProviderError
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--against", type=Path, metavar="DIR", help="run folder of base, for judges that compare two answers"
     )
     add_store(parser)
+    add_batch(parser)
     parser.add_argument(
         "--out", type=Path, required=True, metavar="DIR", help="gets run.json and results.jsonl"
     )
@@ -70,15 +72,16 @@ def run(arguments: argparse.Namespace) -> int:
 
     against = None if arguments.against is None else read_run(arguments.against)
     asked = open_asked(arguments)
+    endpoint = batched(asked, arguments)
     make_folder(arguments.out)
-    store = open_store(arguments, asked.endpoint)
+    store = open_store(arguments, endpoint)
     tally, started = Tally(), time.monotonic()
     with resumable(tally, store, command_line("evaluate", add_arguments, arguments)):
         _retire(arguments, asked)
         evaluated = evaluate(
             asked.folder,
             asked.arm,
-            asked.endpoint,
+            endpoint,
             model=asked.settings.model,
             prompt=asked.prompt,
             store=store,
