@@ -16,6 +16,7 @@ import json
 import re
 import socket
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -41,9 +42,14 @@ class Fault:
 
 @dataclass
 class FineTuningServer(Account):
-    """The account of one key. `judged`: hold requests against the description, where it is there."""
+    """The account of one key. `judged`: hold requests against the description, where it is there.
+
+    `strike` is called before or after request number `strike_at` (from 0) is carried out, e.g. to kill who asks.
+    """
 
     judged: bool = True
+    strike: Callable[[], None] = lambda: None
+    strike_at: tuple[int, str] | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -90,7 +96,8 @@ class FineTuningServer(Account):
         """The next calls of this method whose path matches the pattern go wrong.
 
         Modes: a status (`429`, `500`, ...); `reset` (nothing happens, the connection ends); `lost` (it happens, the
-        connection ends); `garbled` (it happens, no JSON comes back); `hang` (it happens, nothing comes back).
+        connection ends); `garbled`, `cut` (it happens, no or half a JSON comes back); `hang` (it happens, nothing comes
+        back).
         """
         self.faults.append(Fault(method, path, mode, times))
 
@@ -137,6 +144,11 @@ def _handler(service: FineTuningServer) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("content-length", "0")))
             target = self.path.removeprefix("/v1")
             mode = service.take_fault(self.command, urlsplit(target).path)
+            number = len(service.calls)
+            if service.strike_at == (number, "before"):
+                service.strike_at = None
+                service.strike()
+                mode = "reset"
             if mode == "reset":
                 self._hang_up()
             elif mode and mode.isdecimal():
@@ -150,6 +162,10 @@ def _handler(service: FineTuningServer) -> type[BaseHTTPRequestHandler]:
                     status, reply = refused.status, refused.body
                 except ValueError:
                     status, reply = 400, {"error": {"message": "We could not parse the JSON body"}}
+                if service.strike_at == (number, "after"):
+                    service.strike_at = None
+                    service.strike()
+                    mode = "lost"
                 self._finish(status, reply, mode)
 
         def _finish(self, status: int, reply: Any, mode: str | None) -> None:

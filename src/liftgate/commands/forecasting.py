@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from liftgate.training.cost import TokenPrice
     from liftgate.training.estimate import EvaluationCost
 
-_ASKED_AS: Mapping[str, str] = {"azure": "openai"}
+_ASKED_AS: Mapping[str, str] = dict.fromkeys(("azure", "fireworks", "together"), "openai")
 """Providers whose models are asked through another's protocol."""
 
 

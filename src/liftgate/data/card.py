@@ -78,6 +78,8 @@ _HOSTED: Final = frozenset({"provider", "base", "method", "seed", "epochs", "bat
 _BY_PROVIDER: Final[Mapping[str, frozenset[str]]] = {
     "openai": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
     "azure": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
+    "fireworks": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
+    "together": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
     "bedrock": _HOSTED | {"learning_rate_multiplier", "learning_rate", "warmup_steps", "beta", "grader"},
 }
 _NOT_LOCAL: Final = frozenset({"learning_rate_multiplier", "beta", "grader"})

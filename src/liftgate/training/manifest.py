@@ -32,6 +32,8 @@ HOSTED_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "openai": {"epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"},
     "azure": {"epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"},
     "bedrock": {"epochs": "auto", "batch_size": "auto"},
+    "fireworks": {"epochs": "auto", "batch_size": "auto"},
+    "together": {"epochs": "auto", "batch_size": "auto"},
 }
 """`auto` leaves a value to the provider."""
 HOSTED_KEYS: Final = (

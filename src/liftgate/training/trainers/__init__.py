@@ -18,7 +18,9 @@ from liftgate.training.jobs import Trainer
 TRAINERS: Final[dict[str, str]] = {
     "azure": "liftgate.training.trainers.openai",
     "bedrock": "liftgate.training.trainers.bedrock",
+    "fireworks": "liftgate.training.trainers.openai",
     "openai": "liftgate.training.trainers.openai",
+    "together": "liftgate.training.trainers.openai",
 }
 """Providers of the card whose jobs run elsewhere, each with the module that speaks to it."""
 
