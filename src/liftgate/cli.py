@@ -14,6 +14,7 @@ COMMANDS: Final[dict[str, str]] = {
     "plan": "which aliases a change touches and which steps it needs",
     "validate": "check training rows: form, provenance, duplicates, leakage",
     "estimate": "price the training and check the budget",
+    "approve": "let one manifest be trained once, at its price, by somebody who did not write it",
     "train": "train the candidate once, or find it by its manifest digest",
     "evaluate": "let one model answer a golden set and score the answers",
     "merge-runs": "join the shards of one run",

@@ -172,7 +172,7 @@ def test_a_policy_file_says_who_may_hold_what() -> None:
     assert policy.approval == ApprovalPolicy(self_approval=True, max_age_hours=5)
     assert policy.providers_by_classification == ProvidersPolicy(internal=("azure",))
     assert Policy.from_dict(policy.to_dict()) == policy
-    with pytest.raises(InputError, match="not one of azure, bedrock, openai"):
+    with pytest.raises(InputError, match="is not one of azure, bedrock"):
         Policy.from_dict({"providers_by_classification": {"public": ["anyone"]}})
     with pytest.raises(InputError, match="did you mean 'restricted'"):
         Policy.from_dict({"providers_by_classification": {"restrictd": []}})

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from liftgate.commands.ledgers import add_change, add_ledger
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -26,7 +27,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
     )
     parser.add_argument("--store", type=Path, default=Path(".liftgate/store"), metavar="DIR", help="adapters")
-    parser.add_argument("--json", action="store_true", help="the adapter's record on stdout")
+    parser.add_argument(
+        "--json", action="store_true", help="the adapter's record, or the job of a provider, on stdout"
+    )
+    hosted = parser.add_argument_group("a provider of the card (openai, azure, bedrock) trains")
+    hosted.add_argument("--wait", action="store_true", help="follow the job until it ends")
+    hosted.add_argument("--resume", action="store_true", help="go on with a launched job; create none")
+    hosted.add_argument("--cancel", action="store_true", help="ask the provider to stop the job")
+    hosted.add_argument("--relaunch", action="store_true", help="one more job, by an approval given since")
+    hosted.add_argument("--deadline", type=_seconds, metavar="S", help="with --wait: leave it running then")
+    hosted.add_argument(
+        "--interval", type=_seconds, default=30.0, metavar="S", help="between two looks (default: 30)"
+    )
+    hosted.add_argument("--author", metavar="WHO", help="who wrote the change; an approval must say the same")
+    hosted.add_argument("--by", metavar="WHO", help="who cancels (default: $GITHUB_ACTOR)")
+    hosted.add_argument(
+        "--out", type=Path, metavar="DIR", help="where models.patch goes (default: .liftgate)"
+    )
+    add_ledger(hosted)
+    add_change(hosted)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,6 +62,11 @@ def run(arguments: argparse.Namespace) -> int:
         void(sys.stderr.write(text + "\n"))
 
     subject = read_subject(arguments.root, arguments.alias, arguments.version)
+    if subject.is_hosted:
+        from liftgate.commands.hosted_train import train_hosted
+
+        return train_hosted(arguments, subject, say)
+    refuse_hosted_words(arguments)
     base = resolve_base(base_name(subject), say=say)
     manifest = subject.manifest(base.revision)
     if arguments.digest and arguments.digest != manifest.digest:
@@ -70,6 +94,25 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(pretty(dict(adapter.record)).decode())
     say(f"adapter {adapter.sha256[:12]}… in {adapter.folder}, manifest {manifest.digest[:12]}…")
     return ExitCode.PASS
+
+
+def refuse_hosted_words(arguments: argparse.Namespace) -> None:
+    """A local training is part of its command: there is no job to wait for, to resume or to cancel."""
+    from liftgate.errors import InputError
+
+    for word in ("wait", "resume", "cancel", "relaunch"):
+        if getattr(arguments, word):
+            raise InputError(
+                f"--{word} goes with a provider; the card of {arguments.alias} trains on this machine",
+                hint="run the command without it: it goes on from its last checkpoint by itself",
+            )
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value <= 31_536_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return value
 
 
 def train_adapter(

@@ -26,14 +26,14 @@ class Terms:
     """What a launch would do now: every field stands in an approval, and a difference in one voids it.
 
     `usd` is the high end of the estimate, rounded up to the cent. `repository` and `change` (a pull request or a
-    ref) are None at a desk.
+    ref) are None at a desk. `author` is None where a launch does not know it: the manifest is then what is compared.
     """
 
     manifest: Manifest
     usd: Decimal
     price_sha256: str
     policy_fingerprint: str
-    author: str
+    author: str | None = None
     repository: str | None = None
     change: str | None = None
 
@@ -78,7 +78,8 @@ def void(
     if approval != sealed(approval):
         return "it was edited after it was written"
     for field, asked in terms.to_dict().items():
-        if approval[field] != asked:
+        unknown = field == "author" and asked is None
+        if not unknown and approval[field] != asked:
             return _DIFFERS[field]
     if not policy.approval.self_approval and same_person(approval["approver"], approval["author"]):
         return "the author of the change approved it"

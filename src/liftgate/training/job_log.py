@@ -44,7 +44,6 @@ class JobLog:
     """Writes the events of one manifest's jobs. `holder` is unique to this process; `command` goes on."""
 
     digest: str
-    permit: Permit
     holder: str
     command: str
     ledger: Ledger
@@ -56,7 +55,6 @@ class JobLog:
 
     def submitted(self, job: Job, attempt: int, *, found: bool) -> None:
         """Write down a job; `found` when its create was answered to nobody, or recorded by nobody."""
-        permit = self.permit
         lock = self.ledger.read(lock_name(self.digest, attempt)) or {}
         try:
             self.append(
@@ -67,8 +65,8 @@ class JobLog:
                 provider=job.provider,
                 found=found,
                 approval=lock.get("approval"),
-                estimated_usd=lock.get("usd", f"{permit.usd:f}"),
-                estimated_tokens=permit.tokens,
+                estimated_usd=lock.get("usd", "0"),
+                estimated_tokens=lock.get("tokens", 0),
             )
         except LiftgateError as error:
             raise Unrecorded(
@@ -89,17 +87,21 @@ class JobLog:
             model_id=job.model_id,
             checkpoints=[each.model_id for each in job.checkpoints][:100],
             trained_tokens=job.trained_tokens,
-            usd=self._usd(job.trained_tokens),
+            usd=self._usd(job),
             error_code=_code(job.error_code),
             error_lines=sorted(set(job.error_lines))[:1000],
         )
 
-    def _usd(self, tokens: int | None) -> str | None:
-        """What was paid, rounded up to the cent, where the price is one of tokens."""
-        rate = self.permit.usd_per_mtok
-        if rate is None or tokens is None:
+    def _usd(self, job: Job) -> str | None:
+        """What was paid by the price of its launch, up to the cent, where that is one of tokens."""
+        standing = self.standing()
+        attempt = next((each["attempt"] for each in standing.jobs if each["job_id"] == job.id), None)
+        lock: Entry = next((each for each in standing.locks if each["attempt"] == attempt), {})
+        rate = lock.get("usd_per_mtok")
+        if rate is None or job.trained_tokens is None:
             return None
-        return f"{(tokens * rate / 1_000_000).quantize(Decimal('0.01'), rounding=ROUND_UP):f}"
+        usd = job.trained_tokens * Decimal(rate) / 1_000_000
+        return f"{usd.quantize(Decimal('0.01'), rounding=ROUND_UP):f}"
 
     def append(
         self, event: str, *, attempt: int | None = None, once: str | None = None, **about: Any

@@ -29,10 +29,13 @@ MOST_POLL_FAILURES: Final = 5
 
 @dataclass(frozen=True)
 class Order:
-    """One manifest to launch. `holder` is unique to this process; `command` is what a person runs to go on."""
+    """One manifest to launch. `holder` is unique to this process; `command` is what a person runs to go on.
+
+    Without a permit nothing is ever created: the order only finds, follows and cancels.
+    """
 
     submission: Submission
-    permit: Permit
+    permit: Permit | None
     holder: str
     command: str
     relaunch: bool = False
@@ -56,7 +59,7 @@ class Launch:
 
     def __init__(self, order: Order, trainer: Trainer, ledger: Ledger, clock: Clock) -> None:
         self.order, self.trainer, self.ledger, self.clock = order, trainer, ledger, clock
-        self.log = JobLog(order.digest, order.permit, order.holder, order.command, ledger, clock)
+        self.log = JobLog(order.digest, order.holder, order.command, ledger, clock)
 
     def start(self) -> Job:
         """The one job of this manifest: known, found, or created now.
@@ -152,7 +155,7 @@ class Launch:
             return
         if standing.unresolved and (not self.order.relaunch or self._age_s(standing.lock) < RELAUNCH_AFTER_S):
             raise self._in_doubt(standing)
-        approval = self.order.permit.approval
+        approval = self.order.permit.approval if self.order.permit else None
         fresh = (
             approval is not None
             and approval[SEAL] not in standing.consumed
@@ -169,9 +172,12 @@ class Launch:
 
     def _create(self, standing: Standing) -> Job:
         order, attempt = self.order, standing.attempt + 1
+        permit = order.permit
+        if permit is None:
+            raise NotApproved("nothing allows this launch", hint=order.command)
         self._plan()
         locked_at = self.clock.now()
-        approval = order.permit.approval
+        approval = permit.approval
         lock = {
             "schema_version": 1,
             "entry": "lock",
@@ -180,8 +186,10 @@ class Launch:
             "holder": order.holder,
             "at": rfc3339(locked_at),
             "approval": None if approval is None else approval[SEAL],
-            "usd": f"{order.permit.usd:f}",
-            "price_sha256": order.permit.price_sha256,
+            "usd": f"{permit.usd:f}",
+            "price_sha256": permit.price_sha256,
+            "tokens": permit.tokens,
+            "usd_per_mtok": None if permit.usd_per_mtok is None else f"{permit.usd_per_mtok:f}",
         }
         if not self.ledger.create(lock_name(order.digest, attempt), lock):
             return self._behind_another()

@@ -47,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
     written, findings = export_rows(dataset, target.name)
     if findings:
         return _refuse(arguments, findings)
-    _write(arguments.out, written, byte_order_mark=target.byte_order_mark)
+    write_export(arguments.out, written, target.name)
     if arguments.ids:
         write_jsonl(arguments.ids, _ids(dataset))
     said = {
@@ -123,14 +123,16 @@ def _refuse(arguments: argparse.Namespace, findings: Sequence[Finding]) -> int:
     return ExitCode.BLOCKED
 
 
-def _write(path: Path, rows: Sequence[Written], *, byte_order_mark: bool) -> None:
+def write_export(path: Path, rows: Sequence[Written], target: str) -> None:
+    """Write rows as the target reads them."""
     import orjson
 
     from liftgate.data.jsonl import BYTE_ORDER_MARK
+    from liftgate.data.targets import TARGETS as PROFILES
     from liftgate.files import replacing
 
     with replacing(path) as temporary, temporary.open("wb") as out:
-        if byte_order_mark:
+        if PROFILES[target].byte_order_mark:
             out.write(BYTE_ORDER_MARK)
         for row in rows:
             out.write(orjson.dumps(row.data) + b"\n")

@@ -1,0 +1,60 @@
+"""Where a command finds the ledger, and who it says it is."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from liftgate.training.ledger import Ledger
+
+DEFAULT: Final = ".liftgate/ledger"
+BRANCH_PREFIX: Final = "git:"
+
+
+def add_ledger(parser: argparse._ActionsContainer) -> None:
+    """The option that names the ledger."""
+    parser.add_argument(
+        "--ledger",
+        default=DEFAULT,
+        metavar="DIR|git:REMOTE",
+        help=f"a folder, or the branch liftgate-ledger of a git remote, such as git:origin (default: {DEFAULT})",
+    )
+
+
+def add_change(parser: argparse._ActionsContainer) -> None:
+    """The options that name what is approved."""
+    parser.add_argument("--change", metavar="NAME", help="the pull request, such as pull/7 (default: none)")
+    parser.add_argument(
+        "--repository", metavar="OWNER/NAME", help="whose change it is (default: $GITHUB_REPOSITORY)"
+    )
+    parser.add_argument(
+        "--base", metavar="REF", help="read policy, prices and suite from this ref, not from the work tree"
+    )
+
+
+def open_ledger(where: str, root: Path) -> Ledger:
+    """The ledger that `--ledger` names. Nothing is read yet."""
+    from liftgate.training.ledger import Ledger
+    from liftgate.training.ledger_folder import Folder
+    from liftgate.training.ledger_git import GitBranch
+
+    if where.startswith(BRANCH_PREFIX):
+        return Ledger(GitBranch(root, where.removeprefix(BRANCH_PREFIX)))
+    return Ledger(Folder(Path(where)))
+
+
+def holder(environment: Mapping[str, str] = os.environ) -> str:
+    """A name that no other process has, now or later."""
+    run = environment.get("GITHUB_RUN_ID", "")
+    where = f"run/{run}" if run.isdecimal() else "desk"
+    return f"{where}/{uuid.uuid4().hex[:16]}"
+
+
+def repository(given: str | None, environment: Mapping[str, str] = os.environ) -> str | None:
+    """Whose change it is."""
+    return given or environment.get("GITHUB_REPOSITORY") or None
