@@ -215,3 +215,12 @@ def test_the_real_pair_passes_one_way_round_and_blocks_the_other() -> None:
         "low": pytest.approx(0.107992, abs=1e-6),
         "high": pytest.approx(0.153068, abs=1e-6),
     }
+
+
+def test_what_is_no_run_and_no_policy_is_refused_in_words() -> None:
+    base, candidate = rows_of(**GOOD)
+    with pytest.raises(TypeError, match=r"takes what EvalRun.from_rows\(rows\) returns, found list"):
+        compare(base, candidate, Policy())  # type: ignore[arg-type]
+    runs = EvalRun.from_rows(base), EvalRun.from_rows(candidate)
+    with pytest.raises(TypeError, match=r"Policy.from_dict\(thresholds\) returns, found dict"):
+        compare(*runs, {"alpha": 0.05})  # type: ignore[arg-type]

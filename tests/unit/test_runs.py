@@ -231,3 +231,21 @@ def test_a_folder_that_is_not_there_says_which_command_writes_it(tmp_path: Path)
 def test_a_run_file_may_hold_any_further_key(tmp_path: Path) -> None:
     write_run(tmp_path, EvalRun.from_rows([WHOLE], model="m", path="p", rows=3, cls="c"))
     assert read_run(tmp_path).meta["rows"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"case_id": "a\ud800"}, "'case_id' holds half a character"),
+        ({"output": "\udfff"}, "'output' holds half a character"),
+        ({"cluster_id": "\ud800"}, "'cluster_id' holds half a character"),
+        ({"scores": {"\ud800": 1.0}}, "a metric's name"),
+        ({"buckets": {"intent": "\ud800"}}, "bucket 'intent' must be text"),
+        ({"buckets": {"\ud800": "x"}}, "a dimension's name"),
+    ],
+)
+def test_half_a_character_is_refused_where_it_stands(change: dict[str, Any], said: str) -> None:
+    good = [{"case_id": "é", "scores": {"m": 1.0}, "output": "naïve 😀"}]
+    assert EvalRun.from_rows(good).rows
+    with pytest.raises(InputError, match=f"results:2: {said}"):
+        EvalRun.from_rows([*good, {"case_id": "b", "scores": {"m": 1.0}, **change}])

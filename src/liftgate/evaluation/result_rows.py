@@ -76,6 +76,8 @@ def columns(rows: Sequence[Any]) -> Columns:
         and _types(errors) <= {dict, type(None)}
         and _types(cached) <= {bool}
         and _types(outputs) <= {str, type(None)}
+        and all(map(_is_unicode, case_ids))
+        and all(text is None or _is_unicode(text) for column in (outputs, clusters) for text in column)
         and _types(repeats) <= {int}
         and all(isinstance(error.get("kind"), str) and error["kind"] for error in errors if error is not None)
         and all(isinstance(error.get("message", ""), str) for error in errors if error is not None)
@@ -91,7 +93,7 @@ def columns(rows: Sequence[Any]) -> Columns:
     names: set[str] = set()
     for each in scores:
         names.update(each)
-    if not _types(names) <= {str} or "" in names:
+    if not _types(names) <= {str} or "" in names or not all(map(_is_unicode, names)):
         raise UnusualRowsError
     ordered = sorted(names)
     slices, slice_names = _slices(buckets)
@@ -172,14 +174,18 @@ def _text_problems(row: Mapping[str, Any]) -> Iterator[str]:
         yield "the key 'case_id' is missing"
     elif not isinstance(row["case_id"], str) or not row["case_id"]:
         yield f"'case_id' must be text, found {_kind(row['case_id'])}"
+    elif not _is_unicode(row["case_id"]):
+        yield "'case_id' holds half a character (a lone surrogate)"
     for key in ("cluster_id", "output"):
         if row.get(key) is not None and not isinstance(row[key], str):
             yield f"{key!r} must be text or null, found {_kind(row[key])}"
+        elif row.get(key) is not None and not _is_unicode(row[key]):
+            yield f"{key!r} holds half a character (a lone surrogate)"
 
 
 def _score_problems(scores: Mapping[Any, Any]) -> Iterator[str]:
     for name, score in scores.items():
-        if not isinstance(name, str) or not name:
+        if not isinstance(name, str) or not name or not _is_unicode(name):
             yield "a metric's name in 'scores' must be text"
         elif score is not None and not _is_number(score):
             yield f"score {name!r} must be a number or null, found {_kind(score)}"
@@ -194,10 +200,21 @@ def _bucket_problems(buckets: Any) -> Iterator[str]:
         yield f"'buckets' must be an object, found {_kind(buckets)}"
         return
     for dimension, name in buckets.items():
-        if not isinstance(dimension, str) or not dimension:
+        if not isinstance(dimension, str) or not dimension or not _is_unicode(dimension):
             yield "a dimension's name in 'buckets' must be text"
-        elif name is not None and (not isinstance(name, str) or not name):
+        elif name is not None and (not isinstance(name, str) or not name or not _is_unicode(name)):
             yield f"bucket {dimension!r} must be text, found {_kind(name)}"
+
+
+def _is_unicode(text: str) -> bool:
+    # Text of a Python program may hold half a character, which no file and no hash can take.
+    if text.isascii():
+        return True
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _is_number(value: Any) -> bool:

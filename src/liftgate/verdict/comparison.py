@@ -111,6 +111,10 @@ def compare(
     Raises `InputError` when the runs cannot be held against each other at all: another golden set, buckets
     that disagree, a primary metric that nothing carries. Everything else is a verdict.
     """
+    for given, wanted in ((base, EvalRun), (candidate, EvalRun), (policy, Policy)):
+        if not isinstance(given, wanted):
+            made = "EvalRun.from_rows(rows)" if wanted is EvalRun else "Policy.from_dict(thresholds)"
+            raise TypeError(f"compare takes what {made} returns, found {type(given).__name__}")
     refuse_other_ruler(base, candidate)
     primary = primary_metric(base, candidate, policy)
     quality = pair(base.quality, candidate.quality)
