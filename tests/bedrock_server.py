@@ -16,7 +16,7 @@ import re
 import socket
 import struct
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
@@ -77,10 +77,12 @@ class BedrockServer:
         faults: str | Mapping[int, str] | None = None,
         s3_url: str | None = None,
         looks: int = 2,
+        models: Iterable[str] = (),
     ) -> None:
         self.answer, self.faults, self.s3_url, self.looks = answer, faults, s3_url, looks
         self.bodies: list[Body] = []
         self.headers: list[dict[str, str]] = []
+        self.models = {NOVA, DEPLOYMENT, PROVISIONED, *models}
         self.served = CUSTOM
         self.jobs: dict[str, Body] = {}
         self.created = 0
@@ -178,7 +180,7 @@ def _handler(server: BedrockServer) -> type[BaseHTTPRequestHandler]:
             mode = server.mode(number)
             if mode in REFUSALS:
                 raise Refused(*REFUSALS[mode])
-            check_converse(model, body)
+            check_converse(model, body, server.models)
             if mode == "reset":
                 self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 self.close_connection = True
@@ -250,14 +252,14 @@ def check_signature(method: str, target: str, headers: Mapping[str, str], body: 
         raise Refused(403, "InvalidSignatureException", "The request signature we calculated does not match")
 
 
-def check_converse(model: str, body: Body) -> None:
+def check_converse(model: str, body: Body, known: Collection[str]) -> None:
     """Refuse what the service refuses: by its model, and by the rules of a conversation."""
     if model == PROFILE_ONLY:
         raise _invalid(
             f"Invocation of model ID {model} with on-demand throughput isn\u2019t supported. Retry your request with "
             "the ID or ARN of an inference profile that contains this model."
         )
-    if model not in {NOVA, DEPLOYMENT, PROVISIONED}:
+    if model not in known:
         raise _invalid("The provided model identifier is invalid.")
     check_shape("bedrock-runtime", "Converse", {"modelId": model, **body})
     roles = [message["role"] for message in body.get("messages", [])]
@@ -410,7 +412,7 @@ def _write_output(server: BedrockServer, job: Body) -> None:
             lines.append({**record, "error": error})
             continue
         try:
-            check_converse(NOVA, body)
+            check_converse(NOVA, body, (NOVA,))
         except Refused as refused:
             lines.append({**record, "error": {"errorCode": 400, "errorMessage": refused.message}})
             continue

@@ -147,9 +147,9 @@ def world(
     late: int = 0,
     models: Mapping[str, Record] | None = None,
     owner_only: bool = True,
-    **more: str,
+    more: Mapping[str, str] | None = None,
 ) -> Iterator[World]:
-    environment = {**aws_environment(endpoint, tmp_path), **more}
+    environment = {**aws_environment(endpoint, tmp_path), **(more or {})}
     for name in ("AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_BEARER_TOKEN_BEDROCK"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():

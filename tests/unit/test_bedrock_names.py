@@ -25,6 +25,7 @@ def test_every_name_has_the_form_that_bedrock_asks_for(suffix: str, attempt: int
     assert re.fullmatch(r"[a-zA-Z0-9]([-a-zA-Z0-9]{0,254}[a-zA-Z0-9])?", token)
     assert len(names.model_name(suffix, DIGEST, attempt)) <= 63
     assert names.digest_of_token(token) == DIGEST
+    assert names.attempt_in(names.job_name(DIGEST, attempt)) == attempt
 
 
 @given(st.dictionaries(st.text(min_size=1, max_size=200), st.text(max_size=400), max_size=10))

@@ -141,7 +141,7 @@ def test_a_foreign_deployment_under_our_name_is_left_alone(there: World, tmp_pat
 
 def test_a_job_without_a_model_is_not_deployed(there: World, tmp_path: Path) -> None:
     job = there.trainer.submit(submission(tmp_path))
-    with pytest.raises(InputError, match="only a job that has succeeded"):
+    with pytest.raises(InputError, match="only a job that has succeeded has a model to serve"):
         there.trainer.deploy(job, "support-intent", metadata(job))
 
 

@@ -125,7 +125,7 @@ def test_the_create_is_sent_once_even_where_boto3_would_repeat_it(
     endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     faults = {"CreateModelCustomizationJob": ["500"] * 5}
-    with world(endpoint, tmp_path, monkeypatch, faults=faults, AWS_MAX_ATTEMPTS="5") as there:
+    with world(endpoint, tmp_path, monkeypatch, faults=faults, more={"AWS_MAX_ATTEMPTS": "5"}) as there:
         with pytest.raises(ReplyLost):
             there.trainer.submit(submission(tmp_path))
         assert there.control.calls.count("CreateModelCustomizationJob") == 1

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from liftgate.commands.hosted import HostedTraining, job_summary, utc_now
 from liftgate.commands.ledgers import open_ledger, repository
+from liftgate.commands.provider_word import provider_word
 from liftgate.config import did_you_mean
 from liftgate.errors import ExitCode, InputError
 from liftgate.files import pretty, read_bytes, write_bytes
-from liftgate.findings import Finding
+from liftgate.findings import Finding, blocks
 from liftgate.training.jobs import Job, JobState
 
 if TYPE_CHECKING:
@@ -105,6 +106,9 @@ def carry_on(hosted: HostedTraining, say: Say, *, create: bool) -> Job | None:
     permit = None
     if create and not known:
         permit, findings = hosted.allowed()
+        if permit is not None:
+            word = provider_word(hosted, hosted.clock.now().date())
+            findings, permit = [*findings, *word], None if blocks(word) else permit
         for finding in findings:
             say(as_line(finding))
         if permit is None and not hosted.standing().unresolved:
@@ -153,6 +157,16 @@ def command_line(arguments: argparse.Namespace) -> str:
     return written("train", add_arguments, kept)
 
 
+def serve_command(arguments: argparse.Namespace) -> str:
+    """What puts the trained model behind an address."""
+    from liftgate.commands.asking import command_line as written
+    from liftgate.commands.serve import add_arguments
+
+    shared = ("alias", "version", "root", "ledger", "out", "change", "repository", "base")
+    kept = argparse.Namespace(**{name: getattr(arguments, name) for name in shared})
+    return written("serve", add_arguments, kept)
+
+
 def _answer(arguments: argparse.Namespace, hosted: HostedTraining, job: Job, say: Say) -> int:
     if arguments.json:
         sys.stdout.write(pretty(job_summary(job, hosted)).decode())
@@ -163,7 +177,12 @@ def _answer(arguments: argparse.Namespace, hosted: HostedTraining, job: Job, say
         for finding in hosted.failure(job):
             say(as_line(finding))
         return ExitCode.BLOCKED
-    for finding in finish(hosted, job):
+    findings = finish(hosted, job)
+    if any(finding.rule == "not-deployed" for finding in findings) and job.provider == "bedrock":
+        # Its model has no name that callers could send; the one that they can is proposed once it answers.
+        say(f"{findings[0].message}\n  {serve_command(arguments)}")
+        return ExitCode.PASS
+    for finding in findings:
         say(as_line(finding))
     out = (arguments.out or Path(".liftgate")) / hosted.subject.card.alias
     say(propose(hosted, job, arguments.root, out))

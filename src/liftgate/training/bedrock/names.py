@@ -52,6 +52,12 @@ def attempt_of(metadata: Mapping[str, str]) -> int:
     return int(written)
 
 
+def attempt_in(name: str) -> int:
+    """The attempt that a job's name carries; 1 for a name that carries none."""
+    match = re.fullmatch(r"ft-[0-9a-f]{16}-([1-9][0-9]{0,2})", name)
+    return int(match[1]) if match else 1
+
+
 def tags(metadata: Mapping[str, str]) -> list[dict[str, str]]:
     """The metadata as tags: characters that no tag may hold become `_`, the digest comes through untouched."""
     if not _DIGEST.fullmatch(metadata.get(DIGEST_TAG, "")):

@@ -142,6 +142,11 @@ def throughput(account: Account, arn: str) -> Serving:
     return found
 
 
+def look(account: Account, arn: str) -> Serving:
+    """A deployment or a throughput as it is now."""
+    return throughput(account, arn) if ":provisioned-model/" in arn else deployment(account, arn)
+
+
 def stop_serving(account: Account, arn: str) -> None:
     """Remove a deployment or end a throughput; one that is gone already is fine."""
     try:

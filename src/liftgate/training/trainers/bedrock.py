@@ -112,9 +112,13 @@ class BedrockTrainer:
 
     def deploy(self, job: Job, suffix: str, metadata: Mapping[str, str]) -> serving.Serving:
         """A deployment of the job's model, billed by the token; found or created once."""
-        if job.state is not JobState.SUCCEEDED or not job.model_id:
-            raise InputError("only a job that has succeeded has a model to deploy")
-        return serving.deploy(self.account, job.model_id, suffix=suffix, metadata=metadata)
+        model = self._model(job)
+        return serving.deploy(self.account, model, suffix=suffix, metadata=_numbered(job, metadata))
+
+    def provision(self, job: Job, suffix: str, metadata: Mapping[str, str], units: int) -> serving.Serving:
+        """Throughput for the job's model, billed by the hour, without a commitment; found or bought once."""
+        model, marks = self._model(job), _numbered(job, metadata)
+        return serving.provision(self.account, model, suffix=suffix, metadata=marks, units=units)
 
     def import_model(self, folder: Path, suffix: str, metadata: Mapping[str, str]) -> importing.Import:
         """Import a merged model that was trained elsewhere; found or created once."""
@@ -135,8 +139,8 @@ class BedrockTrainer:
                 Finding(
                     "not-deployed",
                     Severity.NOTICE,
-                    "Bedrock serves a trained model from a deployment (billed by the token) or from provisioned "
-                    "throughput (billed by the hour) only",
+                    "a trained model of Bedrock answers from a deployment (billed by the token) or from throughput "
+                    "(billed by the hour) only: liftgate serve",
                 )
             ]
         try:
@@ -146,6 +150,12 @@ class BedrockTrainer:
         return []
 
     # -- pieces
+
+    @staticmethod
+    def _model(job: Job) -> str:
+        if job.state is not JobState.SUCCEEDED or not job.model_id:
+            raise InputError("only a job that has succeeded has a model to serve")
+        return job.model_id
 
     @staticmethod
     def _metadata(submission: Submission) -> Mapping[str, str]:
@@ -216,3 +226,9 @@ class BedrockTrainer:
 
 _TAKEN: Final = frozenset({"ConflictException", "ResourceInUseException"})
 _MAY_BE_TAKEN: Final = _TAKEN | {"ValidationException"}
+
+
+def _numbered(job: Job, metadata: Mapping[str, str]) -> dict[str, str]:
+    """The metadata with the attempt that the job's name carries: each attempt's model has a name of its own."""
+    attempt = names.attempt_in(str(job.details.get("job_name", "")))
+    return {**metadata, names.ATTEMPT: str(attempt)}
