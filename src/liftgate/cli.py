@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "gate": "fold findings and comparisons into one verdict and write the report",
     "run": "all steps that the plan asks for",
     "data": "split, scrub, compare and export datasets",
+    "registry": "what is served, and where it comes from",
     "doctor": "what an account or a repository still lacks, and the policies to give it",
     "demo": "the whole gate on the template's data with the embedded model",
 }
