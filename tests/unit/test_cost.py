@@ -158,7 +158,7 @@ def test_ranges_are_ordered_and_budgets_go_by_the_high_end(
 def test_the_high_end_is_named_when_auto_made_it() -> None:
     (found,) = priced(row('train_usd_per_mtok: "3"'), epochs=Epochs(1, 3, 25)).findings
     assert found.message == (
-        "the training is priced at at most $90.00, the policy allows $50.00 (`auto` may take 25 epochs: write a number "
+        "the training is priced at up to $90.00, the policy allows $50.00 (`auto` may take 25 epochs: write a number "
         "in the card); train fewer epochs or rows, or raise cost.max_training_usd in its own pull request"
     )
 

@@ -186,7 +186,7 @@ def estimate_training(
         count, tokens = len(held), Tokens.exactly(sum(len(row.input_ids) for row in held))
         checked = None
     epochs = epochs_of(manifest.hyperparameters["epochs"], count, manifest.base, price)
-    found += overfit_risk(epochs, count, subject.card.path)
+    found += overfit_risk(epochs, count, f"datasets/{subject.card.alias}/card.yaml")
     cost = ruler.policy.cost
     traffic = cost.requests_per_month
     priced = estimate(

@@ -42,7 +42,12 @@ def training_tokens(estimate: Estimate) -> str:
 
 def bill_lines(estimate: Estimate) -> Lines:
     """Every line of the bill beside the training itself, and what each month costs."""
-    names = {"answers": "evaluation, answers", "judges": "evaluation, judges"}
+    names = {
+        "validation": "of which validation",
+        "answers": "evaluation, answers",
+        "judges": "evaluation, judges",
+        "asked again": "evaluation, asked again",
+    }
     return [
         (
             names.get(part["name"], part["name"]) + (", a month" if part["every"] == "month" else ""),

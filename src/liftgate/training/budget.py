@@ -59,7 +59,7 @@ def over_budget(usd: Usd, limit: Decimal, *, widened: str = "") -> Iterator[Find
     """The training of one pull request against `cost.max_training_usd`. `widened` says what made a range of it."""
     high = cents(usd.high)
     if high > limit:
-        at_most = "at most " if usd.high not in (usd.low, usd.point) else ""
+        at_most = "up to " if usd.high not in (usd.low, usd.point) else ""
         yield Finding(
             "over-budget",
             Severity.ERROR,

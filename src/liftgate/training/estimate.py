@@ -268,7 +268,7 @@ def _monthly(price: Price | None) -> Iterator[Part]:
         ("provisioned throughput", price.provisioned_usd_per_hour),
     ):
         if rate is not None:
-            what = f"${rate} an hour, {HOURS_A_MONTH} hours a month, idle or not"
+            what = f"{rate} USD an hour, {HOURS_A_MONTH} hours a month, idle or not"
             yield Part(name, what, Usd.exactly(rate * HOURS_A_MONTH), "month")
     if price.storage_usd_per_month is not None:
         yield Part("storage", "of one tuned model", Usd.exactly(price.storage_usd_per_month), "month")

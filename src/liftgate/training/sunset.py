@@ -176,7 +176,8 @@ def training_ends(
             message = f"{tuned}; the policy wants {limits.min_days} days; train instead on {instead}"
             yield Finding(RULE, Severity.ERROR, message, path, line)
         elif pays_back_on is not None and pays_back_on > end.shutdown_on:
-            message = f"{tuned}, before it pays back (on {pays_back_on} at the policy's traffic); train instead on {instead}"
+            late = f"before it pays back (on {pays_back_on} at the policy's traffic)"
+            message = f"{tuned}, {late}; train instead on {instead}"
             yield Finding(RULE, Severity.ERROR, message, path, line)
         elif days <= limits.warn_days:
             yield Finding(RULE, Severity.WARNING, f"{tuned}; plan what follows it", path, line)
@@ -235,7 +236,8 @@ def table_age(
         days = (today - row.checked_on).days
         path, line = place.rsplit(":", 1)
         if days > limits.max_table_age_days:
-            message = f"this end of {row.provider} {row.model} was checked {days} days ago; a nearer one may be announced"
+            subject = f"this end of {row.provider} {row.model}"
+            message = f"{subject} was checked {days} days ago; a nearer one may be announced"
             yield Finding("stale-sunsets", Severity.WARNING, message, path, int(line))
         elif future_day(row.checked_on, today):
             message = f"checked_on {row.checked_on} is still to come; say when the page was read"
