@@ -212,3 +212,19 @@ def test_with_prices_the_cost_of_an_answer_can_gate(tmp_path: Path) -> None:
     assert written["cost"] == {"base_usd_per_1k": "0.1", "candidate_usd_per_1k": "0.3", "ratio": 3.0}
     prices.write_text(prices.read_text().replace('"3"', '"2"'))
     assert run(*words, "--prices", prices) == 0
+
+
+def test_a_policy_that_weighs_a_rule_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    base, candidate = folders(tmp_path, fixes=30)
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("version: 1\nrules: {lift-unprovn: warning}\n")
+    with pytest.raises(InputError, match="did you mean 'lift-unproven'"):
+        run("--base", base, "--candidate", candidate, "--policy", policy, "--out", tmp_path / "out")
+
+
+def test_no_regression_is_zero_percent_without_a_sign(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base, candidate = folders(tmp_path, fixes=30)
+    run("--base", base, "--candidate", candidate, "--out", tmp_path / "out")
+    assert "0 regressions in 200 cases, 0.0%\n" in capsys.readouterr().err

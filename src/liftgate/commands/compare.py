@@ -100,12 +100,10 @@ def _answer_cost(runs: tuple[EvalRun, EvalRun], prices: Path, policy: Policy) ->
 
 
 def read_policy(path: Path) -> Policy:
-    """Read policy.yaml. Raises `InputError` with the line of every problem."""
-    from liftgate.config import parse_yaml
-    from liftgate.files import read_bytes
-    from liftgate.policy import Policy
+    """Read policy.yaml. Raises `InputError` with the line of every problem, rules that do not exist among them."""
+    from liftgate.commands.file_check import read_policy as read_checked
 
-    return Policy.from_document(parse_yaml(read_bytes(path, "policy"), str(path)))
+    return read_checked(path)[0]
 
 
 _MARKS = {"ok": "ok", "fail": "FAIL", "unclear": "unclear", "not-measured": "-"}

@@ -63,7 +63,7 @@ def signed(difference: float) -> str:
 
 def percent(share: float) -> str:
     """`80.0%` for 0.8."""
-    return "?" if math.isnan(share) else f"{100 * share:.1f}%"
+    return "?" if math.isnan(share) else f"{100 * share + 0.0:.1f}%"
 
 
 def plain_percent(share: float) -> str:
