@@ -16,6 +16,7 @@ COMMANDS: Final[dict[str, str]] = {
     "estimate": "price the training and check the budget",
     "approve": "let one manifest be trained once, at its price, by somebody who did not write it",
     "train": "train the candidate once, or find it by its manifest digest",
+    "serve": "put a model that Bedrock trained behind an address, and point it back",
     "evaluate": "let one model answer a golden set and score the answers",
     "merge-runs": "join the shards of one run",
     "noise": "ask one model the same again: its own flip rate, and the lift it can fake",
