@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 from liftgate.cli import main
+from liftgate.training.ledger import Ledger, lock_name
+from liftgate.training.ledger_folder import Folder
 from openai_server import OpenAIServer
 from toy_project import answer, make_project
 
@@ -209,6 +211,22 @@ def test_an_answer_without_a_price_or_without_an_end_stops_the_plan(tmp_path: Pa
         'output_usd_per_mtok, "0" where the machine is already paid for',
         "answers of arm prompt-v2 have no limit, so no budget can hold them: set max_tokens in the suite's sampling",
     ]
+
+
+def test_the_month_of_the_ledger_counts_and_an_absent_ledger_is_told(tmp_path: Path) -> None:
+    hosted(tmp_path, epochs="3")
+    policy(tmp_path, "cost: {max_month_usd: 5}\n")
+    _, document = estimate(tmp_path, "--ledger", str(tmp_path / "nowhere"))
+    (told,) = [f for f in document["findings"] if f["rule"] == "month-not-counted"]
+    assert told["severity"] == "warning"
+    ledger = Ledger(Folder(tmp_path / "ledger"))
+    for number, digest, day in ((1, "a" * 64, "2026-11-01T00:00:00Z"), (1, "b" * 64, "2026-10-31T23:00:00Z")):
+        entry = {"schema_version": 1, "entry": "lock", "digest": digest, "attempt": number, "holder": "run-1"}
+        paid = {"at": day, "approval": None, "usd": "4.99", "price_sha256": "c" * 64}
+        ledger.keep(lock_name(digest, number), {**entry, **paid})
+    _, document = estimate(tmp_path, "--ledger", str(tmp_path / "ledger"))
+    (over,) = [f for f in document["findings"] if f["rule"] == "over-month-budget"]
+    assert over["message"].startswith("trainings of 2026-11 come to $5.01 with this one ($4.99 before it)")
 
 
 def test_rows_longer_than_the_cap_are_cut_and_named_and_few_rows_with_many_epochs_warned_of(

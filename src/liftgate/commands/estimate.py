@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from liftgate.commands.ledgers import add_ledger
 from liftgate.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="stored answers, which cost nothing (default: those of liftgate run)",
     )
+    add_ledger(parser)
     parser.add_argument(
         "--today", type=_day, metavar="YYYY-MM-DD", help="as if it were this day (default: UTC)"
     )
@@ -87,7 +89,10 @@ def run(arguments: argparse.Namespace) -> int:
     asked = evaluation_cost(
         subject, ruler, registered, ruler.suite(arguments.alias), arguments.store, registered.promoted
     )
-    result = estimate_training(subject, base, ruler, today, evaluation=asked)
+    spent, unknown = month_spent(arguments.ledger, arguments.root, subject, ruler)
+    result = estimate_training(subject, base, ruler, today, evaluation=asked, spent=spent).with_findings(
+        unknown
+    )
     result = result.with_findings(sunset_findings(ruler, registered, today, subject, result.pays_back_on))
     document = result.to_dict()
     if arguments.out:
@@ -213,6 +218,20 @@ def as_text(result: Estimate) -> str:
     from liftgate.report.cost import estimate_text
 
     return estimate_text(result.to_dict()).rstrip()
+
+
+def month_spent(where: str, root: Path, subject: Subject, ruler: Ruler) -> tuple[list[Spent], list[Finding]]:
+    """What the ledger's launches cost, where the policy limits a month; a warning when there is no ledger."""
+    from liftgate.commands.ledgers import BRANCH_PREFIX, open_ledger
+    from liftgate.findings import Finding, Severity
+    from liftgate.training.spent import spent_in
+
+    if ruler.policy.cost.max_month_usd is None or not subject.is_hosted:
+        return [], []
+    if not where.startswith(BRANCH_PREFIX) and not Path(where).is_dir():
+        message = f"there is no ledger at {where}, so what this month has cost is not counted; name it with --ledger"
+        return [], [Finding("month-not-counted", Severity.WARNING, message)]
+    return spent_in(open_ledger(where, root), but=subject.manifest().digest), []
 
 
 class BilledFiles(NamedTuple):

@@ -124,7 +124,8 @@ def forecast(arms: Sequence[ArmToAsk], prices_path: str, judge_price: JudgePrice
     parts = [Part("answers", _counted(len(arms), bill.to_ask, bill.stored), bill.answers)]
     if bill.judgements:
         parts.append(Part("judges", f"{bill.judgements:,} judgements to ask, at most", bill.judged))
-    parts.append(Part("asked again", "safety cases in doubt and regressions, at most", bill.again))
+    if bill.again.high:
+        parts.append(Part("asked again", "safety cases in doubt and regressions, at most", bill.again))
     return EvaluationCost(
         tuple(parts) if not unknown else (),
         None if unknown else bill.answers + bill.judged + bill.again,

@@ -82,9 +82,9 @@ class Payback:
 def paybacks(
     arms: Sequence[AnswerPrice], training_usd: Decimal, month_usd: Decimal, requests_per_month: int | None
 ) -> list[Payback]:
-    """The candidate against every untrained arm whose price is known, the soonest first."""
+    """The candidate against every untrained arm whose price is known, the soonest first; nothing where it is free."""
     tuned = next((arm.usd_per_1k for arm in arms if arm.arm == "candidate"), None)
-    if tuned is None:
+    if tuned is None or not (training_usd or month_usd):
         return []
     found = [
         _payback(arm.arm, arm.usd_per_1k - tuned, training_usd, month_usd, requests_per_month)
