@@ -41,8 +41,13 @@ class Account:
     late_listing: int = 0
     slow_files: int = 0
     most_bytes: int = 512_000_000
-    models: dict[str, str | None] = field(default_factory=lambda: {"gpt-4o-mini-2024-07-18": "2027-01-14"})
-    limits: Any = None
+    models: dict[str, str | None] = field(default_factory=lambda: {"gpt-4o-mini-2024-07-18": None})
+    limits: Any = field(
+        default_factory=lambda: {
+            "object": "list",
+            "data": [{"model": "gpt-4o-mini", "max_examples": 100_000}],
+        }
+    )
     answer: Callable[[Body], str] = lambda body: str(body["messages"][-1]["content"])
 
     def __post_init__(self) -> None:

@@ -339,9 +339,9 @@ def test_asks_for_limits_and_for_the_end_of_a_base(server: FineTuningServer) -> 
     server.limits = {"object": "list", "data": [{"model": "gpt-4o-mini", "max_examples": 5}]}
     found = with_it.limit_findings(BASE, rows=6, tokens=100, epochs=3)
     assert [finding.rule for finding in found] == ["over-model-limit"]
-    assert str(with_it.shutdown_date(BASE)) == "2027-01-14"
-    server.models[BASE] = None
     assert with_it.shutdown_date(BASE) is None
+    server.models[BASE] = "2027-01-14"
+    assert str(with_it.shutdown_date(BASE)) == "2027-01-14"
     with pytest.raises(ProviderError, match="knows no such thing"):
         with_it.shutdown_date("gpt-9")
     assert [finding.rule for finding in with_it.smoke("ft:none")] == ["model-does-not-answer"]
