@@ -16,7 +16,8 @@ from typing import Any
 
 import pytest
 
-from bedrock_control_server import ACCOUNT, BASE, REGION, BedrockControl, Record
+from bedrock_control_account import ACCOUNT, BASE, REGION, Record
+from bedrock_control_server import BedrockControl
 from liftgate.files import sha256_file
 from liftgate.training.jobs import Submission
 from liftgate.training.manifest import Manifest

@@ -14,7 +14,7 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra aws")
 pytest.importorskip("moto.server", reason="needs moto[server]")
 
-from bedrock_control_server import BASE
+from bedrock_control_account import BASE
 from bedrock_server import ACCESS_KEY, SECRET_KEY, BedrockServer
 from bedrock_world import World, moto_server, world
 from hosted_project import PLANTED, approve, digest_of, make_hosted_project, train

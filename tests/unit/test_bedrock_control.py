@@ -16,7 +16,8 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from bedrock_control_server import ACCOUNT, BASE, REGION, BedrockControl, complaints, service_model
+from bedrock_control_account import ACCOUNT, BASE, REGION
+from bedrock_control_server import BedrockControl, complaints, service_model
 
 DIGEST = "0123456789abcdef" * 4
 SOUND: dict[str, Any] = {

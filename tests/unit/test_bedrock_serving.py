@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra aws")
 pytest.importorskip("moto.server", reason="needs moto[server]")
 
-from bedrock_control_server import ACCOUNT, BASE, REGION, Record
+from bedrock_control_account import ACCOUNT, BASE, REGION, Record
 from bedrock_world import BUCKET, ROW_TEXT, World, moto_server, submission, world
 from liftgate.errors import InputError, LiftgateError, ProviderError, ReplyLost
 from liftgate.training.bedrock import importing, serving

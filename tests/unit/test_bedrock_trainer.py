@@ -12,7 +12,7 @@ import pytest
 pytest.importorskip("boto3", reason="needs the extra aws")
 pytest.importorskip("moto.server", reason="needs moto[server]")
 
-from bedrock_control_server import ACCOUNT, BASE, REGION
+from bedrock_control_account import ACCOUNT, BASE, REGION
 from bedrock_world import BUCKET, KEY_ID, ROW_TEXT, SECRET, S3Gate, World, moto_server, submission, world
 from liftgate.errors import InputError, LiftgateError, ProviderError, ReplyLost
 from liftgate.training.jobs import JobState, Submission, Trainer
