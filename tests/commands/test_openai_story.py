@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +54,30 @@ def evaluate(root: Path, url: str, model: str, name: str) -> int:
     return main(["evaluate", "--suite", suite, *words, "--store", str(root / "store.sqlite")])
 
 
+@pytest.fixture
+def tuned() -> set[str]:
+    """The models that know the answer."""
+    return set()
+
+
+@pytest.fixture
+def server(tuned: set[str], monkeypatch: pytest.MonkeyPatch) -> Iterator[FineTuningServer]:
+    def answer(body: Any) -> str:
+        return json.dumps({"intent": "order" if body["model"] in tuned else "refund"})
+
+    with FineTuningServer(answer=answer) as running:
+        for name, value in running.environment.items():
+            monkeypatch.setenv(name, value)
+        for name in ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_ACTOR"):
+            monkeypatch.delenv(name, raising=False)
+        yield running
+
+
 def test_the_whole_story(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, server: FineTuningServer, tuned: set[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     log: list[str] = []
-    project, tuned = tmp_path / "repository", set[str]()
+    project = tmp_path / "repository"
 
     def step(title: str, code: int, expected: int) -> str:
         said = capsys.readouterr()
@@ -65,57 +85,52 @@ def test_the_whole_story(
         assert code == expected, log[-1]
         return said.out + said.err
 
-    def answer(body: Any) -> str:
-        return json.dumps({"intent": "order" if body["model"] in tuned else "refund"})
+    make_change(project, server.url)
+    root = str(project)
+    step("liftgate plan --base main", main(["plan", "--base", "main", "--root", root]), 0)
+    step("liftgate estimate --alias toy", main(["estimate", "--alias", "toy", "--root", root]), 0)
+    step("liftgate train --alias toy", train(project), 10)
+    assert server.jobs == {}
+    step("liftgate approve --alias toy --digest ... --by owner --author ann", approve(project), 0)
 
-    with FineTuningServer(answer=answer) as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        for name in ("GITHUB_REPOSITORY", "GITHUB_RUN_ID", "GITHUB_ACTOR"):
-            monkeypatch.delenv(name, raising=False)
-        make_change(project, server.url)
-        root = str(project)
-        step("liftgate plan --base main", main(["plan", "--base", "main", "--root", root]), 0)
-        step("liftgate estimate --alias toy", main(["estimate", "--alias", "toy", "--root", root]), 0)
-        step("liftgate train --alias toy", train(project), 10)
-        assert server.jobs == {}
-        step("liftgate approve --alias toy --digest ... --by owner --author ann", approve(project), 0)
+    server.fail("POST", "/fine_tuning/jobs", "lost")
+    step("liftgate train --alias toy    (the reply to the create is lost)", train(project), 5)
+    step("liftgate train --alias toy", train(project), 5)
+    (job_id,) = server.jobs
+    assert server.jobs[job_id]["metadata"]["liftgate_digest"] == digest_of(project)
+    assert server.count("POST /fine_tuning/jobs") == 1
 
-        server.fail("POST", "/fine_tuning/jobs", "lost")
-        step("liftgate train --alias toy    (the reply to the create is lost)", train(project), 5)
-        step("liftgate train --alias toy", train(project), 5)
-        (job_id,) = server.jobs
-        assert server.jobs[job_id]["metadata"]["liftgate_digest"] == digest_of(project)
-        assert server.count("POST /fine_tuning/jobs") == 1
+    server.run(job_id)
+    for number, loss in enumerate((2.0, 1.1, 0.6, 0.3), start=1):
+        server.metrics(job_id, number, train_loss=loss, valid_loss=loss + 0.1)
+    step("liftgate train --alias toy --resume", train(project, "--resume"), 5)
+    server.set_status(job_id, "paused")
+    step("liftgate train --alias toy --resume    (paused)", train(project, "--resume"), 5)
+    tuned.add(server.checkpoint(job_id, 2, valid_loss=1.2))
+    model = server.succeed(job_id, 1_234)
+    tuned.add(model)
+    step("liftgate train --alias toy --wait", train(project, "--wait"), 0)
+    assert len(server.jobs) == 1
 
-        server.run(job_id)
-        for number, loss in enumerate((2.0, 1.1, 0.6, 0.3), start=1):
-            server.metrics(job_id, number, train_loss=loss, valid_loss=loss + 0.1)
-        step("liftgate train --alias toy --resume", train(project, "--resume"), 5)
-        server.set_status(job_id, "paused")
-        step("liftgate train --alias toy --resume    (paused)", train(project, "--resume"), 5)
-        tuned.add(server.checkpoint(job_id, 2, valid_loss=1.2))
-        model = server.succeed(job_id, 1_234)
-        tuned.add(model)
-        step("liftgate train --alias toy --wait", train(project, "--wait"), 0)
-        assert len(server.jobs) == 1
+    ledger_at = ["--root", root, "--ledger", str(project / "ledger")]
+    told = step(f"liftgate registry trace {model}", main(["registry", "trace", model, *ledger_at]), 0)
+    assert all(word in told for word in (job_id, "owner", "1.0.0"))
+    git(project, "apply", str(project / "out" / "toy" / "models.patch"))
+    step("git apply out/toy/models.patch", 0, 0)
+    variant = read_models((project / "models.yaml").read_bytes()).alias("toy").variants["v1.0.0"]
+    assert (variant.model.model_id, variant.rollout_percent) == (model, 0)
+    assert (variant.entry["job_id"], variant.entry["manifest_digest"]) == (job_id, digest_of(project))
 
-        git(project, "apply", str(project / "out" / "toy" / "models.patch"))
-        step("git apply out/toy/models.patch", 0, 0)
-        variant = read_models((project / "models.yaml").read_bytes()).alias("toy").variants["v1.0.0"]
-        assert (variant.model.model_id, variant.rollout_percent) == (model, 0)
-        assert (variant.entry["job_id"], variant.entry["manifest_digest"]) == (job_id, digest_of(project))
-
-        for name, which in (
-            ("base", BASE),
-            ("candidate", variant.model.model_id),
-            ("checkpoint", min(tuned - {model})),
-        ):
-            step(
-                f"liftgate evaluate --model {which} --endpoint openai --out {name}",
-                evaluate(project, server.url, which, name),
-                0,
-            )
+    for name, which in (
+        ("base", BASE),
+        ("candidate", variant.model.model_id),
+        ("checkpoint", min(tuned - {model})),
+    ):
+        step(
+            f"liftgate evaluate --model {which} --endpoint openai --out {name}",
+            evaluate(project, server.url, which, name),
+            0,
+        )
     for name in ("candidate", "checkpoint"):
         runs = ["--base", str(project / "base"), "--candidate", str(project / name)]
         runs += ["--policy", str(project / "evals" / "policy.yaml")]
