@@ -123,6 +123,10 @@ def test_the_whole_story(
         right["now"] = True
         step(f"liftgate evaluate --model {deployment}", evaluate(project, deployment, "tuned"), 0)
     runs = ["--base", str(project / "base"), "--candidate", str(project / "tuned")]
+    # How fast a loopback server answers on a busy machine says nothing about a model.
+    policy = project / "policy.yaml"
+    policy.write_text("version: 1\nlatency: {accept_ratio: 1000, block_ratio: 1000}\n")
+    runs += ["--policy", str(policy)]
     verdict = step(
         "liftgate compare --base base --candidate tuned",
         main(["compare", *runs, "--out", str(project / "c")]),
