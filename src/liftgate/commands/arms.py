@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from liftgate.commands.answerers import endpoint_of, endpoint_of_suite, in_order, kind_of, price_name
+from liftgate.commands.answerers import endpoint_of, endpoint_of_suite, in_order
 from liftgate.commands.evaluate import evaluate, evaluate_pair
 from liftgate.commands.judging import Budget
 from liftgate.commands.spending import Spending
@@ -23,6 +23,7 @@ from liftgate.findings import Finding, Severity
 from liftgate.policy import Policy
 from liftgate.registry.models import Alias, Model, Variant
 from liftgate.training.adapters import Adapter, find_adapter
+from liftgate.training.cost import TokenPrice
 from liftgate.verdict.completeness import primary_metric
 from liftgate.verdict.reproduction import REPEATS, Reproduction, listed_regressions, reproductions
 from liftgate.verdict.safety import to_confirm
@@ -45,8 +46,8 @@ class Answering:
     resume_command: str
     promoted: Variant | None = None
     spending: Spending | None = None
-    priced_as: dict[int, str] = field(default_factory=dict)
-    """By the identity of an open endpoint: the model's name in the price table."""
+    prices: dict[int, TokenPrice] = field(default_factory=dict)
+    """By the identity of an open endpoint: what its answers cost."""
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
     reproduced: list[Reproduction] = field(default_factory=list)
@@ -97,8 +98,7 @@ class Answering:
             return {}
         held = None
         if self.spending is not None:
-            models = (self.priced_as[id(asked[0])], self.priced_as[id(asked[1])])
-            held = self.spending.limits_of_pair(asked[0].kind, models)
+            held = self.spending.held_pair((self.prices[id(asked[0])], self.prices[id(asked[1])]))
         with self._interruptible("base and candidate were"):
             base, candidate = evaluate_pair(
                 self.suite,
@@ -117,23 +117,27 @@ class Answering:
         if arm.model == "promoted":
             return self._promoted(arm)
         provider = self.suite.suite.endpoints[arm.endpoint] if arm.endpoint else None
-        limits = None if provider is None else self._limits(provider.kind, arm.model)
-        return self._known_as(endpoint_of_suite(self.suite, arm, limits), arm.model), arm.model
+        price = None
+        if self.spending is not None and provider is not None:
+            price = self.spending.price(provider.kind, arm.model)
+        return self._at(endpoint_of_suite(self.suite, arm, self._limits(price)), price), arm.model
 
     def _registered(self, model: Model) -> Endpoint:
-        name = price_name(model)
-        return self._known_as(endpoint_of(model, self._limits(kind_of(model), name)), name)
+        price = None if self.spending is None else self.spending.price_of(model)
+        return self._at(endpoint_of(model, self._limits(price)), price)
 
     def _adapter(self, adapter: Adapter) -> Endpoint:
         opened = open_endpoint("local", Settings(model=str(adapter.folder)))
-        return self._known_as(opened, str(adapter.base["name"]))
+        name = str(adapter.base["name"])
+        return self._at(opened, None if self.spending is None else self.spending.price("local", name))
 
-    def _known_as(self, endpoint: Endpoint, model: str) -> Endpoint:
-        self.priced_as[id(endpoint)] = model
+    def _at(self, endpoint: Endpoint, price: TokenPrice | None) -> Endpoint:
+        if price is not None:
+            self.prices[id(endpoint)] = price
         return endpoint
 
-    def _limits(self, kind: str, model: str) -> Limits | None:
-        return None if self.spending is None else self.spending.limits(kind, model)
+    def _limits(self, price: TokenPrice | None) -> Limits | None:
+        return None if self.spending is None or price is None else self.spending.held(price)
 
     def _judges(self) -> Budget | None:
         return None if self.spending is None else self.spending.judges
@@ -183,7 +187,7 @@ class Answering:
                 safety_repeats=first if repeats is None else repeats,
                 only=only,
                 against=against,
-                limits=self._limits(endpoint.kind, self.priced_as[id(endpoint)]),
+                limits=None if self.spending is None else self.spending.held(self.prices[id(endpoint)]),
                 budget=self._judges(),
             )
 

@@ -127,17 +127,17 @@ class _Arms:
 
     def _registered(self, model: Model) -> tuple[Endpoint, str, TokenPrice | None]:
         from liftgate.commands.answerers import endpoint_of, kind_of, price_name
-        from liftgate.commands.spending import answer_price
+        from liftgate.commands.spending import model_price
         from liftgate.evaluation.forecast import Unasked
 
         prices = self.ruler.prices
         if model.provider == "local":
             # No token of it is charged, and to open it would load what only its answers need.
             name = price_name(model)
-            return Unasked("local", deterministic=True), name, answer_price(prices, "local", name)
+            return Unasked("local", deterministic=True), name, model_price(prices, model)
         kind = kind_of(model)
         endpoint = self._opened(lambda: endpoint_of(model), Unasked(kind))
-        return endpoint, model.model_id, answer_price(prices, kind, model.model_id)
+        return endpoint, model.model_id, model_price(prices, model)
 
     def _opened(self, open_: Opening, otherwise: Endpoint) -> Endpoint:
         try:
