@@ -313,6 +313,16 @@ def test_a_poll_that_fails_is_asked_again_later(server: FineTuningServer, tmp_pa
     assert with_it.poll(job.id).state is JobState.RUNNING
 
 
+def test_a_host_without_events_and_checkpoints_still_tells_how_the_job_stands(
+    server: FineTuningServer, tmp_path: Path
+) -> None:
+    with_it = trainer(server)
+    job = with_it.submit(submission(tmp_path))
+    server.fail("GET", f"{CREATE}/.*/(events|checkpoints)", "404", times=2)
+    polled = with_it.poll(job.id)
+    assert (polled.state, polled.losses, polled.checkpoints) == (JobState.RUNNING, (), ())
+
+
 def test_cancels_once_and_leaves_what_has_ended(server: FineTuningServer, tmp_path: Path) -> None:
     with_it = trainer(server)
     job = with_it.submit(submission(tmp_path))

@@ -15,6 +15,10 @@ MOST_PAGES: Final = 1_000
 _Reply = TypeVar("_Reply")
 
 
+class NotThere(ProviderError):
+    """The host knows nothing under this name or address."""
+
+
 class Calls:
     """One host as the SDK reaches it. `key_env` is named where the key is refused."""
 
@@ -55,6 +59,15 @@ class Calls:
                 return
             page = self.ask(doing, page.get_next_page)
 
+    def pages_if_there(
+        self, doing: str, send: Callable[[], Any], most: int = MOST_PAGES
+    ) -> list[Mapping[str, Any]]:
+        """The same for a list that a host may not keep: one that is not there is empty."""
+        try:
+            return list(self.pages(doing, send, most))
+        except NotThere:
+            return []
+
     def fields(self, reply: Any) -> dict[str, Any]:
         """A reply's keys and values, those included that the SDK has no name for."""
         if not isinstance(reply, self._sdk.BaseModel):
@@ -84,7 +97,8 @@ class Calls:
         sentence = f"{self._name} {because} when {doing}" + (f" ({facts})" if facts else "")
         if status == 400 and (lines := lines_of(str(error.message))):
             return RowsRefused(sentence, lines=lines)
-        return ProviderError(sentence, hint=hint.format(key_env=self._key_env) if hint else None)
+        kind = NotThere if status == 404 else ProviderError
+        return kind(sentence, hint=hint.format(key_env=self._key_env) if hint else None)
 
 
 def _what(status: int | None) -> str:

@@ -26,7 +26,7 @@ from liftgate.errors import (
 from liftgate.files import sha256_file
 from liftgate.findings import Finding, Severity
 from liftgate.training import finetuning_format as wire
-from liftgate.training.finetuning_calls import Calls
+from liftgate.training.finetuning_calls import Calls, NotThere
 from liftgate.training.finetuning_hosts import FILE_FAILED, FILE_READY, HOSTS, Host
 from liftgate.training.finetuning_limits import limit_findings, limits_of, shutdown_of
 from liftgate.training.jobs import Job, Submission
@@ -143,12 +143,12 @@ class OpenAITrainer:
         state = self._host.state(raw.get("status"))
         checkpoints: list[Mapping[str, Any]] = []
         if self._host.checkpoints:
-            checkpoints = list(
-                self._calls.pages("listing checkpoints", lambda: jobs.checkpoints.list(job_id, limit=100))
+            checkpoints = self._calls.pages_if_there(
+                "listing checkpoints", lambda: jobs.checkpoints.list(job_id, limit=100)
             )
         losses = self._results(raw) if state.is_final else []
         if not losses and self._host.events:
-            events = self._calls.pages(
+            events = self._calls.pages_if_there(
                 "listing events", lambda: jobs.list_events(job_id, limit=100), MOST_EVENT_PAGES
             )
             losses = wire.losses_of_events(events)
@@ -328,7 +328,10 @@ class OpenAITrainer:
 
     def _content(self, file_id: str) -> bytes:
         files = self._client.files
-        return self._calls.ask("reading the results", lambda: files.content(file_id).read())
+        try:
+            return self._calls.ask("reading the results", lambda: files.content(file_id).read())
+        except NotThere:
+            return b""
 
     def _job(self, raw: Mapping[str, Any], **more: Any) -> Job:
         try:
