@@ -365,6 +365,10 @@ def report(cases: list[Answered], made: dict[str, Any]) -> Report:
             "safety_sha256": sha("safety"),
             "suite_sha256": sha("suite"),
             "policy_sha256": sha("policy"),
+            "policy_fingerprint": sha("thresholds"),
+            "calibration_sha256": None,
+            "waivers_sha256": None,
+            "models": {name: sha(f"model {name}") for name in ("prompt-v1", "prompt-v2", "candidate")},
             "prompts": {name: sha(name[-2:]) for name in ("prompt-v1", "prompt-v2", "candidate")},
             "training_rendering_sha256": sha("rendering"),
             "evaluation_rendering_sha256": sha("rendering"),
@@ -539,7 +543,7 @@ def nothing_compared(verdict: str, kinds: list[str], steps: list[str]) -> Report
     made["power"] = made["attempts"] = None
     made.update(arms=[], base_arm=None, candidate_arm=None, comparison=None, regressions=[], cases=[])
     made["lineage"].update(
-        prompts={}, runs={}, training_rendering_sha256=None, evaluation_rendering_sha256=None
+        models={}, prompts={}, runs={}, training_rendering_sha256=None, evaluation_rendering_sha256=None
     )
     return made
 
@@ -547,7 +551,7 @@ def nothing_compared(verdict: str, kinds: list[str], steps: list[str]) -> Report
 def nothing_to_gate() -> Report:
     """The change touches nothing that the gate looks after."""
     made = nothing_compared("pass", ["none"], ["gate"])
-    made["lineage"] = {k: {} if k in {"prompts", "runs"} else None for k in made["lineage"]}
+    made["lineage"] = {k: {} if k in {"models", "prompts", "runs"} else None for k in made["lineage"]}
     return {**made, "verdict_key": None}
 
 
@@ -611,19 +615,20 @@ def waived_regressions() -> Report:
         decided(*read[0], "accept", "accepted"),
         decided(*read[1], "bad-label", "noted"),
         decided(read[2][0], ["0123456789abcdef"], "accept", "void", why=another),
-        decided(*read[3], "accept", "expired"),
+        {**decided(*read[3], "accept", "expired"), "expires": "2026-11-30"},
         decided(
             "golden-001", ["0123456789abcdef"], "accept", "unused", why="the candidate is not worse there"
         ),
         waiver,
     ]
+    made["lineage"]["waivers_sha256"], made["decisions_on"] = sha("waivers"), "2026-12-01"
     compared["safety"].update(candidate_unsafe=4, newly_unsafe=[unsafe("safety-008", 2, 0.244, "ok")])
     place = ("evals/support-intent/waivers.yaml", 4)
     made["findings"] = [
         finding(
             "decision-expired",
             "warning",
-            f"the decision about quality case {read[3][0]!r} expired on 2026-12-20 and no longer counts",
+            f"the decision about quality case {read[3][0]!r} expired on 2026-11-30 and no longer counts",
             *place,
         ),
         finding(
@@ -702,7 +707,7 @@ _CLOSED = {
     "status",
     "suite",
 }
-_OPEN_KEYS = {"metrics", "prompts", "runs", "outputs", "scores", "buckets"}
+_OPEN_KEYS = {"metrics", "models", "prompts", "runs", "outputs", "scores", "buckets"}
 
 
 def with_text(made: Report, text: str) -> Report:
@@ -716,7 +721,7 @@ def _replaced(value: Any, text: str, key: str, within: str) -> Any:
         closed = (
             key in _CLOSED or "usd" in key or key.endswith("sha256") or (within, key) == ("parts", "name")
         )
-        return value if closed or within in {"prompts", "runs"} else text
+        return value if closed or within in {"models", "prompts", "runs"} else text
     if isinstance(value, list):
         return [_replaced(item, text, key, within) for item in value]
     if isinstance(value, dict):

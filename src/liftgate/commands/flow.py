@@ -17,6 +17,7 @@ from liftgate.commands.change_check import check_alias
 from liftgate.commands.data_diff import release_diff
 from liftgate.commands.ends import sunset_findings
 from liftgate.commands.estimate import Tokenized, UntrainableRows, base_name, estimate_training, tokenized
+from liftgate.commands.evidence import WAIVERS, keep_waivers, write_evidence
 from liftgate.commands.forecasting import evaluation_cost
 from liftgate.commands.reproductions import write_reproductions
 from liftgate.commands.spending import Spending
@@ -43,10 +44,11 @@ from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
 from liftgate.training.rendering import TokenizedRow, load_renderer
+from liftgate.verdict.arm_results import arm_results
 from liftgate.verdict.attempts import Attempts, candidate_key
-from liftgate.verdict.comparison import Comparison, compare
-from liftgate.verdict.cost import AnswerCost, answer_usd_per_1k, training_cost
-from liftgate.verdict.gate import ArmResult, Decision, beaten_by, decide, unfinished
+from liftgate.verdict.comparison import Comparison
+from liftgate.verdict.cost import training_cost
+from liftgate.verdict.gate import ArmResult, Decision, decide, unfinished
 from liftgate.verdict.reproduction import Reproduction
 from liftgate.verdict.rules import weighed
 
@@ -74,6 +76,8 @@ class Flow:
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     calibration_sha256: str | None = None
+    waivers_sha256: str | None = None
+    decisions_on: str | None = None
     resumable_hint: str | None = None
     attempts: Attempts | None = None
     arms: list[ArmResult] = field(default_factory=list)
@@ -102,8 +106,9 @@ class Flow:
         candidate = next((arm.comparison for arm in self.arms if arm.name == "candidate"), None)
         paid = training_cost(self.estimate, self.training)
         decision = decide(self.findings, candidate, self.arms, policy=policy, training=paid)
-        report = build_report(self._evidence(decision, candidate, suite, policy))
-        return report, decision, candidate, policy
+        evidence = self._evidence(decision, candidate, suite, policy)
+        write_evidence(self.folder, evidence)
+        return build_report(evidence), decision, candidate, policy
 
     def _go(self, suite: SuiteFolder, registered: Alias, policy: Policy) -> None:
         subject = self._validate()
@@ -316,35 +321,26 @@ class Flow:
             # The gate judges this folder again, by the same word of the judge.
             write_bytes(self.folder / CALIBRATION, checked.data)
             self.calibration_sha256 = sha256_bytes(checked.data)
-        judge = None if checked is None else checked.calibration
-        prices = {
-            name: token_price(self.ruler.prices, str(run.meta.get("endpoint")), run.model)
-            for name, run in runs.items()
-        }
-        usd = {name: answer_usd_per_1k(run, prices[name], policy) for name, run in runs.items()}
-        for name, run in runs.items():
-            comparison, kind = None, suite.suite.arms[name].kind
-            if name != "base" and self.about[name]["alias_of"] != "base":
-                cost = AnswerCost(usd["base"], usd[name])
-                comparison = compare(base, run, policy, calibration=judge, cost=cost)
-                target = "comparison.json" if name == "candidate" else f"comparisons/{name}.json"
-                write_bytes(self.folder / target, comparison.to_json())
-            self.arms.append(
-                ArmResult(
-                    name=name,
-                    run=run,
-                    comparison=comparison,
-                    kind=kind,
-                    usd_per_1k=usd[name],
-                    tokens_per_answer=_tokens_per_answer(run),
-                    beaten_by=beaten_by(run, runs["candidate"], policy, judge)
-                    if comparison is not None
-                    and kind not in ("candidate", "promoted")
-                    and "candidate" in runs
-                    else None,
-                    price=prices[name],
-                )
-            )
+        waivers = self.ruler.folder / "evals" / self.alias / WAIVERS
+        place = f"evals/{self.alias}/{WAIVERS}"
+        decisions, self.waivers_sha256 = keep_waivers(self.folder, waivers, place, self.today)
+        self.decisions_on = self.today.isoformat() if decisions else None
+        self.arms = arm_results(
+            runs,
+            policy,
+            kinds={name: suite.suite.arms[name].kind for name in runs},
+            alias_of={name: self.about[name]["alias_of"] for name in runs},
+            prices={
+                name: token_price(self.ruler.prices, str(run.meta.get("endpoint")), run.model)
+                for name, run in runs.items()
+            },
+            calibration=None if checked is None else checked.calibration,
+            decisions=decisions,
+        )
+        for arm in self.arms:
+            if arm.comparison is not None:
+                target = "comparison.json" if arm.name == "candidate" else f"comparisons/{arm.name}.json"
+                write_bytes(self.folder / target, arm.comparison.to_json())
 
     def _count(self, runs: dict[str, EvalRun], policy: Policy) -> None:
         """Which candidate this is that met the golden set."""
@@ -386,6 +382,8 @@ class Flow:
             policy=policy,
             policy_sha256=self.ruler.policy_sha256,
             calibration_sha256=self.calibration_sha256,
+            waivers_sha256=self.waivers_sha256,
+            decisions_on=self.decisions_on,
             training_rendering=self.training_rendering,
             evaluation_rendering=self.evaluation_rendering,
             waived=[waived.to_dict() for waived in self.waived],
@@ -393,12 +391,3 @@ class Flow:
             expected={case.id: case.expected for case in suite.golden} if suite else {},
             resumable_hint=self.resumable_hint,
         )
-
-
-def _tokens_per_answer(run: EvalRun) -> float | None:
-    counts = [
-        row["input_tokens"] + row["output_tokens"]
-        for row in run.rows
-        if row.get("input_tokens") is not None and row.get("output_tokens") is not None
-    ]
-    return sum(counts) / len(counts) if counts else None

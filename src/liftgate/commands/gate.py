@@ -9,8 +9,6 @@ from typing import Any
 
 from liftgate.errors import ExitCode, InputError
 
-_UNTRAINED = ("prompt", "rag", "model")
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """A run folder and a policy, or a report to check."""
@@ -56,91 +54,25 @@ def write_report(folder: Path, report: dict[str, Any]) -> None:
 
 
 def _judge_again(arguments: argparse.Namespace) -> int:
+    import datetime
+
     from liftgate.commands.compare import read_policy
-    from liftgate.files import pretty, read_json, sha256_file, write_json
-    from liftgate.findings import Finding
-    from liftgate.report.headline import headline
-    from liftgate.report.seal import SEAL, seal
-    from liftgate.verdict.cost import training_cost
-    from liftgate.verdict.gate import decide, exit_code
+    from liftgate.commands.evidence import rebuild
+    from liftgate.files import pretty, sha256_file, write_bytes
+    from liftgate.verdict.gate import exit_code
 
     folder: Path = arguments.folder
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such run folder", hint="liftgate run writes .liftgate/<alias>")
     policy = read_policy(arguments.policy)
-    report = read_report(folder / "report.json")
-    arms = read_arms(folder, policy, report)
-    candidate = next((arm.comparison for arm in arms if arm.name == "candidate"), None)
-    stages = read_json(folder / "findings.json")["findings"]
-    kept = [Finding.from_dict(item) for item in stages]
-    paid = training_cost(report["estimate"], report["training"])
-    decision = decide(kept, candidate, arms, policy=policy, training=paid)
-    code = exit_code(decision, candidate, policy)
-    judged: dict[str, Any] = {
-        **{key: value for key, value in report.items() if key != SEAL},
-        "verdict": decision.verdict,
-        "waved_through": decision.verdict != "pass" and code is ExitCode.PASS,
-        "comparison": candidate.to_dict() if candidate else None,
-        "break_even": decision.break_even.to_dict() if decision.break_even else None,
-        "findings": [finding.to_dict() for finding in decision.findings],
-    }
-    judged["lineage"] = {**report["lineage"], "policy_sha256": sha256_file(arguments.policy)}
-    judged["headline"] = headline(judged)
-    sealed = seal(judged)
-    if candidate:
-        write_json(folder / "comparison.json", candidate.to_dict())
-    write_report(folder, sealed)
+    if (folder / "report.json").is_file():
+        read_report(folder / "report.json")
+    today = datetime.datetime.now(datetime.UTC).date()
+    judged = rebuild(folder, policy=policy, policy_sha256=sha256_file(arguments.policy), today=today)
+    report = judged.report
+    if judged.candidate:
+        write_bytes(folder / "comparison.json", judged.candidate.to_json())
+    write_report(folder, report)
     if arguments.json:
-        sys.stdout.write(
-            pretty(
-                {key: sealed[key] for key in ("schema_version", "verdict", "headline", "findings")}
-            ).decode()
-        )
-    sys.stderr.write(f"{sealed['headline']}\n")
-    return code
-
-
-def read_arms(folder: Path, policy: Any, report: dict[str, Any]) -> list[Any]:
-    """The arms of a run folder, each compared with base under a policy."""
-    from decimal import Decimal
-
-    from liftgate.evaluation.run_folder import read_run
-    from liftgate.files import read_json
-    from liftgate.project import CALIBRATION
-    from liftgate.verdict.comparison import compare
-    from liftgate.verdict.cost import AnswerCost
-    from liftgate.verdict.gate import ArmResult, beaten_by
-    from liftgate.verdict.judge import Calibration
-
-    kept = folder / CALIBRATION
-    judge = Calibration.from_dict(read_json(kept), path=str(kept)) if kept.is_file() else None
-
-    usd = {
-        arm["name"]: None if arm["usd_per_1k"] is None else Decimal(arm["usd_per_1k"])
-        for arm in report["arms"]
-    }
-    runs = {path.parent.name: read_run(path.parent) for path in sorted((folder / "runs").glob("*/run.json"))}
-    base = runs.get("base")
-    return [
-        ArmResult(
-            name=arm["name"],
-            run=runs[arm["name"]],
-            comparison=compare(
-                base,
-                runs[arm["name"]],
-                policy,
-                calibration=judge,
-                cost=AnswerCost(usd.get("base"), usd[arm["name"]]),
-            )
-            if base and arm["name"] != "base" and arm["alias_of"] != "base"
-            else None,
-            kind=arm["kind"],
-            usd_per_1k=usd[arm["name"]],
-            tokens_per_answer=None,
-            beaten_by=beaten_by(runs[arm["name"]], runs["candidate"], policy, judge)
-            if arm["kind"] in _UNTRAINED and arm["alias_of"] != "base" and "candidate" in runs
-            else None,
-        )
-        for arm in report["arms"]
-        if arm["name"] in runs
-    ]
+        shown = {key: report[key] for key in ("schema_version", "verdict", "headline", "findings")}
+        sys.stdout.write(pretty(shown).decode())
+    sys.stderr.write(f"{report['headline']}\n")
+    return exit_code(judged.decision, judged.candidate, policy)

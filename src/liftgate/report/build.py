@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from liftgate import __version__
+from liftgate.digests import digest
 from liftgate.errors import ExitCode
 from liftgate.evaluation.runs import EvalRun
 from liftgate.report.headline import headline
@@ -43,6 +44,8 @@ class Evidence:
     policy: Any = None
     policy_sha256: str | None = None
     calibration_sha256: str | None = None
+    waivers_sha256: str | None = None
+    decisions_on: str | None = None
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     expected: Mapping[str, Any] = field(default_factory=dict)
@@ -85,6 +88,7 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "lineage": _lineage(evidence, runs),
         "regressions": _regressions(evidence, base, candidate),
         "cases": _cases(evidence, runs),
+        "decisions_on": evidence.decisions_on,
         "resumable_hint": evidence.resumable_hint,
     }
     report["headline"] = headline(report)
@@ -146,6 +150,10 @@ def _lineage(evidence: Evidence, runs: Mapping[str, EvalRun]) -> dict[str, Any]:
         "safety_sha256": about.get("safety_sha256"),
         "suite_sha256": about.get("suite_sha256"),
         "policy_sha256": evidence.policy_sha256,
+        "policy_fingerprint": evidence.policy.fingerprint if evidence.policy else None,
+        "calibration_sha256": evidence.calibration_sha256,
+        "waivers_sha256": evidence.waivers_sha256,
+        "models": {name: digest(run.meta.get("identity")) for name, run in runs.items()},
         "prompts": {name: run.meta.get("prompt_sha256") for name, run in runs.items()},
         "training_rendering_sha256": evidence.training_rendering,
         "evaluation_rendering_sha256": evidence.evaluation_rendering,
@@ -156,7 +164,11 @@ def _lineage(evidence: Evidence, runs: Mapping[str, EvalRun]) -> dict[str, Any]:
 def _outputs(run: EvalRun | None) -> dict[str, str | None]:
     if run is None:
         return {}
-    return {row["case_id"]: row.get("output") for row in run.rows if row.get("repeat", 0) == 0}
+    return {
+        row["case_id"]: row.get("output")
+        for row in run.rows
+        if row.get("repeat", 0) == 0 and row.get("suite", "quality") == "quality"
+    }
 
 
 def _regressions(evidence: Evidence, base: EvalRun | None, candidate: EvalRun | None) -> list[dict[str, Any]]:
