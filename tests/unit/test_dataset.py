@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from liftgate.data.dataset import read_rows
 from liftgate.data.golden import read_cases
 from liftgate.data.skeleton import skeleton
-from liftgate.data.text import normal_bytes, normalise, unmasked_bytes
+from liftgate.data.text import normalise, unmasked_bytes
 from liftgate.errors import InputError
 
 GOOD = b'{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello"}]}\n'
