@@ -99,7 +99,7 @@ def test_every_request_gets_its_own_answer_with_its_tokens(server: BedrockServer
 
 def test_the_real_client_is_understood_by_the_server_and_gets_the_same(server: BedrockServer) -> None:
     retries = {"total_max_attempts": 1}
-    with closing(boto3.client("bedrock-runtime", config=Config(retries=retries))) as client:
+    with closing(boto3.Session().client("bedrock-runtime", config=Config(retries=retries))) as client:
         asked = requests(1, tools=TOOLS)[0]
         reply = client.converse(modelId=NOVA, **fields(asked))
         assert reply["output"]["message"]["content"] == [{"text": "question 0"}]
