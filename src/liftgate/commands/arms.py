@@ -40,7 +40,7 @@ class Answering:
 
     suite: SuiteFolder
     registered: Alias
-    adapter: Adapter
+    candidate: Adapter | Model
     store: ResponseStore
     policy: Policy
     resume_command: str
@@ -56,11 +56,11 @@ class Answering:
         """Runs by arm, base first. Raises `StillRunning` on Ctrl-C, with every answer so far in the store."""
         endpoints = {
             "default": self._registered(self.registered.default),
-            "candidate": self._adapter(self.adapter),
+            "candidate": self._candidate(),
         }
         names = {
             "default": self.registered.default.model_id,
-            "candidate": f"{self.registered.name} candidate {self.adapter.sha256[:12]}",
+            "candidate": self._candidate_name(),
         }
         runs = self.in_turn(endpoints, names)
         for arm in in_order(self.suite.suite.arms):
@@ -125,6 +125,16 @@ class Answering:
     def _registered(self, model: Model) -> Endpoint:
         price = None if self.spending is None else self.spending.price_of(model)
         return self._at(endpoint_of(model, self._limits(price)), price)
+
+    def _candidate(self) -> Endpoint:
+        if isinstance(self.candidate, Model):
+            return self._registered(self.candidate)
+        return self._adapter(self.candidate)
+
+    def _candidate_name(self) -> str:
+        if isinstance(self.candidate, Model):
+            return self.candidate.model_id
+        return f"{self.registered.name} candidate {self.candidate.sha256[:12]}"
 
     def _adapter(self, adapter: Adapter) -> Endpoint:
         opened = open_endpoint("local", Settings(model=str(adapter.folder)))

@@ -19,9 +19,11 @@ from liftgate.commands.ends import sunset_findings
 from liftgate.commands.estimate import Tokenized, UntrainableRows, base_name, estimate_training, tokenized
 from liftgate.commands.evidence import WAIVERS, keep_waivers, write_evidence
 from liftgate.commands.forecasting import evaluation_cost
+from liftgate.commands.hosted_flow import HostedWords, hosted_candidate
 from liftgate.commands.reproductions import write_reproductions
 from liftgate.commands.spending import Spending
-from liftgate.commands.train import train_adapter
+from liftgate.commands.train import local_section, train_adapter
+from liftgate.commands.variants import variant_findings
 from liftgate.data.waivers import Waived
 from liftgate.errors import LiftgateError
 from liftgate.evaluation.limits import Purse
@@ -35,7 +37,7 @@ from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.plan import Plan
 from liftgate.policy import Policy
 from liftgate.project import CALIBRATION, Subject, promoted_at, read_subject, ruler_of, unknown_addresses
-from liftgate.registry.models import Alias, read_models
+from liftgate.registry.models import Alias, Model, read_models
 from liftgate.report.annotations import inert
 from liftgate.report.build import Evidence, build_report
 from liftgate.report.data_diff import data_diff_sentence
@@ -43,7 +45,9 @@ from liftgate.report.power import power_lines
 from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
+from liftgate.training.estimate import Estimate
 from liftgate.training.rendering import TokenizedRow, load_renderer
+from liftgate.training.spent import spent_in
 from liftgate.verdict.arm_results import arm_results
 from liftgate.verdict.attempts import Attempts, candidate_key
 from liftgate.verdict.comparison import Comparison
@@ -79,6 +83,8 @@ class Flow:
     waivers_sha256: str | None = None
     decisions_on: str | None = None
     resumable_hint: str | None = None
+    words: HostedWords = field(default_factory=HostedWords)
+    still_running: bool = False
     attempts: Attempts | None = None
     arms: list[ArmResult] = field(default_factory=list)
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -114,15 +120,56 @@ class Flow:
         subject = self._validate()
         if subject is None or blocks(self.findings):
             return
-        base = resolve_base(base_name(subject), say=self.say)
-        self._check_variant(subject, registered, base)
-        rows = self._tokenized(subject, base, policy)
-        if rows is None or not self._estimate(subject, base, rows.train, suite, registered):
+        candidate = (
+            self._hosted(subject, suite, registered)
+            if subject.is_hosted
+            else self._local(subject, suite, registered, policy)
+        )
+        if candidate is None:
             return
-        adapter = self._train(subject, base, rows[:2])
-        runs = self._evaluate(suite, registered, adapter, policy)
+        runs = self._evaluate(suite, registered, candidate, policy)
         self._compare(runs, suite, policy)
         self._count(runs, policy)
+
+    def _local(
+        self, subject: Subject, suite: SuiteFolder, registered: Alias, policy: Policy
+    ) -> Adapter | None:
+        base = resolve_base(base_name(subject), say=self.say)
+        manifest = subject.manifest(base.revision)
+        self.findings += variant_findings(manifest, registered)
+        rows = self._tokenized(subject, base, policy)
+        if rows is None:
+            return None
+        priced = self._estimate(subject, base, rows.train, suite, registered)
+        if not priced.auto_approved and find_adapter(self.store, manifest.digest) is None:
+            price = "unknown" if priced.usd is None else f"${priced.usd.rounded.high}"
+            message = f"the training is priced at {price} and needs an approval; nothing was started"
+            self.findings.append(Finding("approval-missing", Severity.ERROR, message, "evals/policy.yaml"))
+        return None if blocks(self.findings) else self._train(subject, base, rows[:2])
+
+    def _hosted(self, subject: Subject, suite: SuiteFolder, registered: Alias) -> Model | None:
+        """The model that a provider trained, when it is there and may be asked."""
+        self.findings += variant_findings(subject.manifest(), registered)
+        priced = self._estimate(subject, None, None, suite, registered)
+        if blocks(self.findings):
+            return None
+        self.say(f"train\n  manifest {subject.manifest().digest[:12]}…")
+        came = hosted_candidate(
+            self.words,
+            subject,
+            self.ruler,
+            priced,
+            registered,
+            root=self.root,
+            folder=self.folder,
+            command=self.resume_command,
+            say=self.say,
+        )
+        self.findings += [finding for finding in came.findings if finding not in self.findings]
+        self.training, self.still_running = came.training, came.still_running
+        self.resumable_hint = self.resume_command if came.still_running else None
+        write_json(self.folder / "manifest.json", subject.manifest().to_dict())
+        return None if blocks(self.findings) else came.model
 
     def _validate(self) -> Subject | None:
         """The subject, unless what was found says that there is none to read."""
@@ -178,42 +225,24 @@ class Flow:
         self.findings = [f for f in self.findings if f.rule != "target-truncated"] + rows.findings
         return rows
 
-    def _check_variant(self, subject: Subject, registered: Alias, base: Base) -> None:
-        manifest = subject.manifest(base.revision)
-        for name, variant in registered.variants.items():
-            pinned = variant.entry["dataset"]
-            if variant.dataset_version != subject.release.version:
-                continue
-            expected = {
-                "train_sha256": manifest.train_sha256,
-                "validation_sha256": manifest.validation_sha256,
-            }
-            actual: dict[str, Any] = {key: pinned.get(key, value) for key, value in expected.items()}
-            expected["manifest_digest"] = manifest.digest
-            actual["manifest_digest"] = variant.entry.get("manifest_digest", manifest.digest)
-            for key, value in expected.items():
-                if actual[key] != value:
-                    message = f"variant {name}: {key} is not that of the dataset and card in this change"
-                    self.findings.append(
-                        Finding("variant-mismatch", Severity.ERROR, message, "models.yaml", None)
-                    )
-
     def _estimate(
         self,
         subject: Subject,
-        base: Base,
-        rows: list[TokenizedRow],
+        base: Base | None,
+        rows: list[TokenizedRow] | None,
         suite: SuiteFolder,
         registered: Alias,
-    ) -> bool:
-        """Price the change and look when its models end; False when it may not go on."""
+    ) -> Estimate:
+        """Price the change and look when its models end."""
         promoted = promoted_at(self.root, self.base_ref, registered)
         # The report shows the evaluation from nothing, so that a second run writes the same bytes.
         kept, nothing = (
             evaluation_cost(subject, self.ruler, registered, suite, store, promoted)
             for store in (self.store / "responses.sqlite", None)
         )
-        priced = estimate_training(subject, base, self.ruler, self.today, rows, evaluation=kept)
+        # A budget counts what other manifests were launched for; a desk without a ledger launched nothing.
+        spent = spent_in(self.words.open(self.root), but=subject.manifest().digest) if base is None else ()
+        priced = estimate_training(subject, base, self.ruler, self.today, rows, evaluation=kept, spent=spent)
         promoting = "promotion" in self.plan.aliases.get(self.alias, ())
         priced = priced.with_findings(
             sunset_findings(
@@ -225,19 +254,7 @@ class Flow:
         self.estimate = priced.to_report(nothing)
         price = "unknown" if priced.usd is None else f"${priced.usd.rounded.high}"
         self.say(f"estimate\n  {priced.training_tokens.point} training tokens, price {price}")
-        if (
-            not priced.auto_approved
-            and find_adapter(self.store, subject.manifest(base.revision).digest) is None
-        ):
-            self.findings.append(
-                Finding(
-                    "approval-missing",
-                    Severity.ERROR,
-                    f"the training is priced at {price} and needs an approval; nothing was started",
-                    "evals/policy.yaml",
-                )
-            )
-        return not blocks(self.findings)
+        return priced
 
     def _train(
         self, subject: Subject, base: Base, rows: tuple[list[TokenizedRow], list[TokenizedRow]]
@@ -255,17 +272,7 @@ class Flow:
             f"  loss {losses[0]['loss']:.3f} → {losses[-1]['loss']:.3f} in {evidence['steps']} steps, "
             f"validation loss {evidence['validation_loss'] or float('nan'):.3f}"
         )
-        self.training = {
-            "provider": manifest.provider,
-            "base": base.name,
-            "base_sha256": base.base_sha256,
-            "adapter_sha256": adapter.sha256,
-            "manifest_digest": manifest.digest,
-            **{
-                key: evidence[key]
-                for key in ("steps", "seconds", "losses", "validation_loss", "trainable_parameters")
-            },
-        }
+        self.training = local_section(manifest, base, adapter)
         write_json(self.folder / "manifest.json", {**manifest.to_dict(), "adapter_sha256": adapter.sha256})
         renderer = load_renderer(base.folder, base.tokenizer_sha256)
         self.training_rendering = str(adapter.record["rendering_sha256"])
@@ -281,12 +288,12 @@ class Flow:
         return adapter
 
     def _evaluate(
-        self, suite: SuiteFolder, registered: Alias, adapter: Adapter, policy: Policy
+        self, suite: SuiteFolder, registered: Alias, candidate: Adapter | Model, policy: Policy
     ) -> dict[str, EvalRun]:
         self.say("evaluate")
         store = ResponseStore(self.store / "responses.sqlite")
         try:
-            answering = Answering(suite, registered, adapter, store, policy, self.resume_command)
+            answering = Answering(suite, registered, candidate, store, policy, self.resume_command)
             answering.promoted = promoted_at(self.root, self.base_ref, registered)
             answering.spending = Spending(Purse(policy.cost.max_eval_usd), self.ruler.prices)
             runs = answering.runs()

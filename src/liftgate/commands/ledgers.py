@@ -27,14 +27,27 @@ def add_ledger(parser: argparse._ActionsContainer) -> None:
 
 
 def add_change(parser: argparse._ActionsContainer) -> None:
-    """The options that name what is approved."""
+    """The options that name what is approved, and what it is measured by."""
+    add_names(parser)
+    parser.add_argument(
+        "--base", metavar="REF", help="read policy, prices and suite from this ref, not from the work tree"
+    )
+
+
+def add_names(parser: argparse._ActionsContainer) -> None:
+    """The options that name the change."""
     parser.add_argument("--change", metavar="NAME", help="the pull request, such as pull/7 (default: none)")
     parser.add_argument(
         "--repository", metavar="OWNER/NAME", help="whose change it is (default: $GITHUB_REPOSITORY)"
     )
-    parser.add_argument(
-        "--base", metavar="REF", help="read policy, prices and suite from this ref, not from the work tree"
-    )
+
+
+def seconds(text: str) -> float:
+    """Argument type: a number of seconds."""
+    value = float(text)
+    if not 0 < value <= 31_536_000:
+        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
+    return value
 
 
 def open_ledger(where: str, root: Path) -> Ledger:

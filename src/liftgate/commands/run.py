@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from liftgate.commands.ledgers import add_ledger, add_names, seconds
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
+    from liftgate.commands.hosted_flow import HostedWords
     from liftgate.plan import Plan
 
 
@@ -28,6 +30,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path(".liftgate"), metavar="DIR", help="run folders")
     parser.add_argument("--store", type=Path, metavar="DIR", help="adapters and answers (default: OUT/store)")
     parser.add_argument("--json", action="store_true", help="verdicts as one JSON object on stdout")
+    hosted = parser.add_argument_group("where the card lets a provider train")
+    hosted.add_argument("--wait", action="store_true", help="follow a job until it ends (default: look once)")
+    hosted.add_argument("--deadline", type=seconds, metavar="S", help="with --wait: leave it running then")
+    hosted.add_argument(
+        "--interval", type=seconds, default=30.0, metavar="S", help="between two looks (default: 30)"
+    )
+    hosted.add_argument("--author", metavar="WHO", help="who wrote the change; an approval must say the same")
+    add_ledger(hosted)
+    add_names(hosted)
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,20 +55,28 @@ def run(arguments: argparse.Namespace) -> int:
         plan = desk_plan(root, arguments.alias)
         document = {**plan.to_dict(), "base": None, "head": None}
     write_json(out / "plan.json", document)
-    codes, verdicts = judge(plan, root, out, arguments.store or out / "store", base_id, _command(arguments))
+    store, command = arguments.store or out / "store", _command(arguments)
+    codes, verdicts = judge(plan, root, out, store, base_id, command, _words(arguments))
     if arguments.json:
         sys.stdout.write(pretty({"schema_version": 1, "verdicts": verdicts}).decode())
     return max(codes, key=_worst) if codes else _nothing(plan)
 
 
 def judge(
-    plan: Plan, root: Path, out: Path, store: Path, base_id: str | None, command: str
+    plan: Plan,
+    root: Path,
+    out: Path,
+    store: Path,
+    base_id: str | None,
+    command: str,
+    words: HostedWords | None = None,
 ) -> tuple[list[ExitCode], dict[str, str]]:
     """Run the flow of each alias and write its report; returns exit codes and verdicts by alias."""
     import datetime
 
     from liftgate.commands.flow import Flow
     from liftgate.commands.gate import write_report
+    from liftgate.commands.hosted_flow import HostedWords
     from liftgate.report.summary import render_summary
     from liftgate.verdict.gate import exit_code
 
@@ -71,13 +90,15 @@ def judge(
         say(f"== {alias}: {', '.join(plan.aliases[alias])}")
         folder = out / alias
         flow = Flow(root, folder, store, alias, plan, base_id, command, today, say)
+        flow.words = words or HostedWords()
         report, decision, candidate, policy = flow.run()
         write_report(folder, report)
         say("\n" + render_summary(report).rstrip())
         say(
             f"\ncomment  {folder / 'comment.md'}\nreport   {folder / 'report.html'}\n         {folder / 'report.json'}"
         )
-        codes.append(exit_code(decision, candidate, policy))
+        running = flow.still_running
+        codes.append(ExitCode.STILL_RUNNING if running else exit_code(decision, candidate, policy))
         verdicts[alias] = decision.verdict
     return codes, verdicts
 
@@ -100,7 +121,23 @@ def _nothing(plan: Plan) -> ExitCode:
 
 
 def _worst(code: ExitCode) -> int:
-    return [ExitCode.PASS, ExitCode.INSUFFICIENT_EVIDENCE, ExitCode.BLOCKED].index(code)
+    # A job that runs asks for another run, whatever the other aliases say.
+    order = [ExitCode.PASS, ExitCode.INSUFFICIENT_EVIDENCE, ExitCode.BLOCKED, ExitCode.STILL_RUNNING]
+    return order.index(code)
+
+
+def _words(arguments: argparse.Namespace) -> HostedWords:
+    from liftgate.commands.hosted_flow import HostedWords
+
+    return HostedWords(
+        arguments.ledger,
+        arguments.author,
+        arguments.repository,
+        arguments.change,
+        arguments.wait,
+        arguments.deadline,
+        arguments.interval,
+    )
 
 
 def _command(arguments: argparse.Namespace) -> str:
@@ -109,6 +146,12 @@ def _command(arguments: argparse.Namespace) -> str:
         words += ["--base", arguments.base]
     for alias in arguments.alias:
         words += ["--alias", alias]
+    usual = argparse.ArgumentParser()
+    add_arguments(usual)
+    for name in ("ledger", "author", "change", "repository", "wait", "deadline", "interval"):
+        value = getattr(arguments, name)
+        if value != usual.get_default(name):
+            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
     if str(arguments.root) != ".":
         words += ["--root", str(arguments.root)]
     if str(arguments.out) != ".liftgate":

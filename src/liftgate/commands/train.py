@@ -6,15 +6,16 @@ import argparse
 import datetime
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import add_change, add_ledger
+from liftgate.commands.ledgers import add_change, add_ledger, seconds
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
     from liftgate.project import Subject
     from liftgate.training.adapters import Adapter
     from liftgate.training.base_model import Base
+    from liftgate.training.manifest import Manifest
     from liftgate.training.rendering import TokenizedRow
 
 
@@ -35,9 +36,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hosted.add_argument("--resume", action="store_true", help="go on with a launched job; create none")
     hosted.add_argument("--cancel", action="store_true", help="ask the provider to stop the job")
     hosted.add_argument("--relaunch", action="store_true", help="one more job, by an approval given since")
-    hosted.add_argument("--deadline", type=_seconds, metavar="S", help="with --wait: leave it running then")
+    hosted.add_argument("--deadline", type=seconds, metavar="S", help="with --wait: leave it running then")
     hosted.add_argument(
-        "--interval", type=_seconds, default=30.0, metavar="S", help="between two looks (default: 30)"
+        "--interval", type=seconds, default=30.0, metavar="S", help="between two looks (default: 30)"
     )
     hosted.add_argument("--author", metavar="WHO", help="who wrote the change; an approval must say the same")
     hosted.add_argument("--by", metavar="WHO", help="who cancels (default: $GITHUB_ACTOR)")
@@ -108,11 +109,17 @@ def refuse_hosted_words(arguments: argparse.Namespace) -> None:
             )
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 31_536_000:
-        raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
-    return value
+def local_section(manifest: Manifest, base: Base, adapter: Adapter) -> dict[str, Any]:
+    """What report.json says of a training on this machine."""
+    kept = ("steps", "seconds", "losses", "validation_loss", "trainable_parameters")
+    return {
+        "provider": manifest.provider,
+        "base": base.name,
+        "base_sha256": base.base_sha256,
+        "adapter_sha256": adapter.sha256,
+        "manifest_digest": manifest.digest,
+        **{key: adapter.evidence[key] for key in kept},
+    }
 
 
 def train_adapter(

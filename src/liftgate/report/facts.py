@@ -32,8 +32,15 @@ def cost_facts(report: Report) -> Facts:
         approved = "within cost.auto_approve_usd" if estimate["auto_approved"] else "needed"
         facts.append(("approval", approved))
     if training := report["training"]:
-        took = numbers.seconds(training["seconds"])
-        facts.append(("training, actual time", took))
+        if training["seconds"] is not None or "job_id" not in training:
+            facts.append(("training, actual time", numbers.seconds(training["seconds"])))
+        if training.get("trained_tokens") is not None:
+            billed, estimated = (
+                numbers.tokens(training[f"{kind}_tokens"]) for kind in ("trained", "estimated")
+            )
+            facts.append(("trained tokens, billed", f"{billed} ({estimated} estimated)"))
+        if training.get("usd") is not None:
+            facts.append(("training, paid", numbers.usd(training["usd"])))
     if sentence := break_even_sentence(report):
         facts.append(("break-even", sentence))
     return facts
@@ -66,6 +73,9 @@ def break_even_sentence(report: Report) -> str | None:
     return f"{text}; not counted, without a price: {', '.join(others)}" if others else text
 
 
+_OF_A_JOB = (("job", "job_id"), ("trained model", "model_id"))
+
+
 def data_facts(report: Report) -> Facts:
     """The dataset and what training made of it."""
     facts: Facts = []
@@ -76,6 +86,7 @@ def data_facts(report: Report) -> Facts:
     if training := report["training"]:
         facts.append(("trained by", training["provider"]))
         facts.append(("base model", training["base"]))
+        facts += [(name, training[key]) for name, key in _OF_A_JOB if training.get(key)]
         if losses := training["losses"]:
             first, last = (numbers.loss(losses[i]["loss"]) for i in (0, -1))
             facts.append(("training loss, first → last", f"{first} → {last}"))

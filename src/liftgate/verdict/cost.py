@@ -95,7 +95,9 @@ class TrainingCost:
 
 
 def training_cost(estimate: Mapping[str, Any] | None, training: Mapping[str, Any] | None) -> TrainingCost:
-    """From the report's `estimate` and `training`: hours taken × price an hour where both are known."""
+    """From the report's `estimate` and `training`: what was paid, else hours taken × price an hour, where known."""
+    if training and training.get("usd") is not None:
+        return TrainingCost(Decimal(training["usd"]), actual=True)
     rate = estimate["usd_per_hour"] if estimate else None
     seconds = training["seconds"] if training else None
     if rate is not None and seconds is not None:
