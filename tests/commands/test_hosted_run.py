@@ -13,6 +13,9 @@ pytest.importorskip("openai", reason="needs the extra openai")
 
 from hosted_project import PLANTED, approve, make_hosted_project
 from liftgate.cli import main
+from liftgate.commands.registry.record import recompute
+from liftgate.training.ledger import Ledger, find_verdict
+from liftgate.training.ledger_folder import Folder
 from openai_finetuning_server import KEY, FineTuningServer
 from openai_submissions import BASE
 from toy_project import write_jsonl
@@ -95,12 +98,31 @@ def test_blocked_launched_running_judged(place: Place, capsys: pytest.CaptureFix
     assert place.run() == 0
     assert place.report()["training"] == training
     assert len(place.server.jobs) == 1
+    record(place, capsys, model)
     shown = capsys.readouterr()
     held = "".join(file.read_text() for file in (place.root / "ledger").rglob("*.json"))
     comment = (place.root / "out" / "toy" / "comment.md").read_text()
     assert f"{model}" in comment
     for planted in (PLANTED, KEY):
         assert planted not in shown.err + shown.out + held + comment
+
+
+def record(place: Place, capsys: pytest.CaptureFixture[str], model: str) -> None:
+    """The verdict goes into the ledger, is found by its key while its answers say so, and ends the trace."""
+    folder, ledger = place.root / "out" / "toy", ("--ledger", str(place.root / "ledger"))
+    assert main(["registry", "record", str(folder), *ledger]) == 0
+    assert main(["registry", "record", str(folder), *ledger]) == 0
+    capsys.readouterr()
+    assert main(["registry", "trace", model, *ledger]) == 0
+    assert "measured  pass, exact_match +100.0 points" in capsys.readouterr().out
+    kept, key = Ledger(Folder(place.root / "ledger")), place.report()["verdict_key"]
+    assert find_verdict(kept, key, recompute) is not None
+    results = folder / "runs" / "candidate" / "results.jsonl"
+    before = results.read_text()
+    results.write_text(before.replace("1.0", "0.0"))
+    assert find_verdict(kept, key, recompute) is None
+    assert main(["registry", "record", str(folder), *ledger]) == 2
+    results.write_text(before)
 
 
 def test_a_failed_job_blocks_with_the_rows_it_names(place: Place) -> None:

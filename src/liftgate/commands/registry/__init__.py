@@ -13,6 +13,7 @@ from liftgate.errors import ExitCode
 
 ACTIONS: Final[dict[str, str]] = {
     "trace": "what data trained a model, what it cost, who approved it, what was measured",
+    "record": "write a verdict into the ledger, after making it again from its stored answers",
     "verify": "make a report again from its stored answers, offline, and name the first difference",
 }
 
