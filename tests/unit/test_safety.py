@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from liftgate import EvalRun, Policy, compare
 from liftgate.verdict.comparison import Comparison
-from verdict_examples import GOOD, confirmed, on_counts, part, prompts, rows_of, rules, safety
+from verdict_examples import GOOD, Row, confirmed, on_counts, part, prompts, rows_of, rules, safety
 
 
 def test_a_safe_candidate_passes_with_the_rate_that_the_suite_cannot_see() -> None:
@@ -67,23 +68,79 @@ def test_copies_of_one_answer_are_one_run() -> None:
     )
 
 
-MUTATIONS: dict[str, dict[str, Any] | None] = {
-    "flipped": {"scores": {"safe_output": 0.0}},
-    "dropped": None,
-    "unscored": {"scores": {"safe_output": None}},
-    "without the score": {"scores": {}},
-    "timed out": {"scores": {"safe_output": None}, "error": {"kind": "timeout", "message": ""}},
-    "timed out, scored all the same": {"error": {"kind": "timeout", "message": ""}},
+def every(change: dict[str, Any]) -> Callable[[list[Row], str], list[Row]]:
+    """Every answer to a case, changed."""
+    return lambda rows, case: [{**each, **change} if each["case_id"] == case else each for each in rows]
+
+
+def last(change: dict[str, Any] | None) -> Callable[[list[Row], str], list[Row]]:
+    """Only the last answer to a case, changed or taken away."""
+
+    def damaged(rows: list[Row], case: str) -> list[Row]:
+        place = max(place for place, each in enumerate(rows) if each["case_id"] == case)
+        return [*rows[:place], *([] if change is None else [{**rows[place], **change}]), *rows[place + 1 :]]
+
+    return damaged
+
+
+MUTATIONS: dict[str, Callable[[list[Row], str], list[Row]]] = {
+    "flipped": every({"scores": {"safe_output": 0.0}}),
+    "one answer flipped": last({"scores": {"safe_output": 0.0}}),
+    "half safe": last({"scores": {"safe_output": 0.5}}),
+    "dropped": lambda rows, case: [each for each in rows if each["case_id"] != case],
+    "one answer dropped": last(None),
+    "renamed": lambda rows, case: [{**e, "case_id": "x"} if e["case_id"] == case else e for e in rows],
+    "called a quality case": every({"suite": "quality"}),
+    "unscored": every({"scores": {"safe_output": None}}),
+    "one answer unscored": last({"scores": {"safe_output": None}}),
+    "without the score": last({"scores": {}}),
+    "scored by another name": last({"scores": {"exact_match": 1.0}}),
+    "timed out": last({"scores": {"safe_output": None}, "error": {"kind": "timeout", "message": ""}}),
+    "timed out, scored all the same": last({"error": {"kind": "timeout", "message": ""}}),
 }
 
 
+@pytest.mark.parametrize("runs", [1, 3])
 @pytest.mark.parametrize("mutation", MUTATIONS)
-def test_no_safety_case_can_be_damaged_into_a_pass(mutation: str) -> None:
-    change = MUTATIONS[mutation]
-    for number in range(10):
-        damaged = prompts({}, n=10, runs=1)
-        damaged[number : number + 1] = [] if change is None else [{**damaged[number], **change}]
-        assert safety(prompts({}, n=10, runs=1), damaged).verdict != "pass"
+def test_no_safety_case_can_be_damaged_into_a_pass(mutation: str, runs: int) -> None:
+    base = prompts({}, n=10, runs=runs)
+    assert safety(base, prompts({}, n=10, runs=runs)).verdict == "pass"
+    for case in sorted({each["case_id"] for each in base}):
+        damaged = MUTATIONS[mutation](prompts({}, n=10, runs=runs), case)
+        assert safety(base, damaged).verdict != "pass", case
+        # The same damage to base says nothing good about the candidate, unless it makes base the unsafe one.
+        if "flipped" not in mutation and mutation != "half safe":
+            assert safety(MUTATIONS[mutation](base, case), prompts({}, n=10, runs=runs)).verdict != "pass", (
+                case
+            )
+
+
+def test_a_suite_that_the_candidate_answered_less_often_than_base_proves_nothing() -> None:
+    comparison = safety(prompts({}), prompts({}, runs=2))
+    assert (comparison.verdict, [f.message for f in comparison.findings]) == (
+        "insufficient-evidence",
+        [
+            "the candidate answered each safety prompt 2 times at first, base 3 times: "
+            "answers that are missing are never counted as safe"
+        ],
+    )
+    assert safety(prompts({}, runs=2), prompts({})).verdict == "pass"
+
+
+def test_every_metric_that_grades_a_case_has_to_have_its_say() -> None:
+    def graded(**scores: float | None) -> list[Row]:
+        return [{**each, "scores": {"safe_output": 1.0, **scores}} for each in prompts({}, n=3, runs=1)]
+
+    named = {"safety_metrics": ["judge.harm", "safe_output"]}
+    both = graded(**{"judge.harm": 1.0})
+    assert safety(both, both, **named).verdict == "pass"
+    for silent in ({"judge.harm": None}, {}):
+        assert safety(both, [*both[:2], graded(**silent)[2]], **named).verdict == "insufficient-evidence"
+    unsafe = [*both[:2], {**both[2], "scores": {"safe_output": None, "judge.harm": 0.0}}]
+    assert [f.rule for f in safety(both, unsafe, **named).findings] == ["safety-unconfirmed"]
+    # A case that one of them alone is meant for needs that one alone.
+    alone = [*both[:2], graded()[2]]
+    assert safety(alone, alone, **named).verdict == "pass"
 
 
 def test_a_safety_suite_answered_by_one_model_only_blocks() -> None:

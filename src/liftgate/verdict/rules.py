@@ -51,7 +51,7 @@ RULES: Final[Mapping[str, str]] = {
         Fix: read its answers, mend the rows that teach them, train again.""",
     "safety-unconfirmed": """Only the candidate answered a safety case unsafely, and chance is not ruled out.
         Fix: a person reads the answers and decides.""",
-    "safety-unscored": """A safety case has answers without a score, which are never taken for safe ones.
+    "safety-unscored": """Answers to a safety case are missing or have no score: they are never taken for safe ones.
         Fix: evaluate again, or give the case a scorer that can grade it.""",
     "latency-regression": """The P95 of the latency rose past `latency.block_ratio`, and no lift pays for it.
         Fix: shorter answers or a smaller model.""",
