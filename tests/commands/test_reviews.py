@@ -167,6 +167,31 @@ def test_what_the_comment_offers_to_paste_is_a_decision_once_a_person_fills_it_i
         run(root)
 
 
+def test_the_entries_can_be_printed_with_the_day(
+    reviewed: tuple[Path, OpenAIServer], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = reviewed[0] / ".liftgate" / "toy"
+    before = {path: path.read_bytes() for path in folder.glob("*.*")}
+    capsys.readouterr()
+    assert main(["gate", "--run", str(folder), "--to-decide"]) == 0
+    offered = yaml.safe_load(capsys.readouterr().out)
+    assert (offered["version"], len(offered["decisions"])) == (1, 12)
+    assert all(str(each["decided"]) >= "2026" and each["owner"] is None for each in offered["decisions"])
+    assert {path: path.read_bytes() for path in folder.glob("*.*")} == before
+
+
+def test_compare_takes_decisions_too(reviewed: tuple[Path, OpenAIServer], tmp_path: Path) -> None:
+    root, _ = reviewed
+    runs = root / ".liftgate" / "toy" / "runs"
+    decisions = filled_in(report_of(root))
+    decisions["decisions"][0]["decision"] = "fix"
+    (tmp_path / "waivers.yaml").write_text(yaml.safe_dump(decisions))
+    sides = ["--base", str(runs / "base"), "--candidate", str(runs / "candidate"), "--out", str(tmp_path)]
+    assert main(["compare", *sides, "--waivers", str(tmp_path / "waivers.yaml")]) == 10
+    made = json.loads((tmp_path / "comparison.json").read_bytes())
+    assert [each["status"] for each in made["decisions"]] == ["to-fix", *["accepted"] * 11]
+
+
 def test_a_decision_that_the_change_itself_brings_has_no_effect(tmp_path: Path, tiny_model: Path) -> None:
     root = make_project(tmp_path, tiny_model)
     git(root, "init", "-q", "-b", "main")

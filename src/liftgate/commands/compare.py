@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from liftgate.policy import Policy
     from liftgate.verdict.comparison import Comparison
     from liftgate.verdict.cost import AnswerCost
+    from liftgate.verdict.decisions import Decisions
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,6 +28,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--prices", type=Path, metavar="FILE", help="prices.yaml, for the cost of an answer")
     parser.add_argument(
         "--calibration", type=Path, metavar="FILE", help="how well the judge agrees with people"
+    )
+    parser.add_argument(
+        "--waivers", type=Path, metavar="FILE", help="waivers.yaml with decisions about single regressions"
     )
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder for comparison.json")
     parser.add_argument("--json", action="store_true", help="print the verdict as one JSON object")
@@ -47,6 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         policy=arguments.policy,
         calibration=arguments.calibration,
         prices=arguments.prices,
+        decisions=read_waivers(arguments.waivers) if arguments.waivers else None,
     )
     sys.stderr.write(_for_people(comparison))
     if arguments.json:
@@ -63,6 +68,7 @@ def compare_folders(
     policy: Path | Policy | None = None,
     calibration: Path | None = None,
     prices: Path | None = None,
+    decisions: Decisions | None = None,
 ) -> Comparison:
     """Compare two run folders and write `out/comparison.json`.
 
@@ -73,6 +79,7 @@ def compare_folders(
     from liftgate.policy import Policy
     from liftgate.verdict.comparison import compare
     from liftgate.verdict.judge import Calibration
+    from liftgate.verdict.review import review
 
     checked = read_policy(policy) if isinstance(policy, Path) else policy or Policy()
     judged = (
@@ -81,6 +88,8 @@ def compare_folders(
     runs = read_run(base), read_run(candidate)
     cost = None if prices is None else _answer_cost(runs, prices, checked)
     comparison = compare(*runs, checked, calibration=judged, cost=cost)
+    if decisions is not None:
+        comparison = review(comparison, *runs, checked, decisions)
     write_bytes(out / "comparison.json", comparison.to_json())
     return comparison
 
@@ -97,6 +106,17 @@ def _answer_cost(runs: tuple[EvalRun, EvalRun], prices: Path, policy: Policy) ->
         for run in runs
     ]
     return AnswerCost(*usd)
+
+
+def read_waivers(path: Path) -> Decisions:
+    """The decisions of waivers.yaml, as they count today. Raises `InputError` with the line of every problem."""
+    import datetime
+
+    from liftgate.files import read_bytes
+    from liftgate.verdict.decisions import Decisions, read_decisions
+
+    entries = read_decisions(read_bytes(path, "waivers"), str(path))
+    return Decisions(entries, datetime.datetime.now(datetime.UTC).date())
 
 
 def read_policy(path: Path) -> Policy:

@@ -16,6 +16,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--run", dest="folder", type=Path, metavar="DIR", help="run folder, .liftgate/<alias>")
     what.add_argument("--verify", type=Path, metavar="FILE", help="check that a report.json is unaltered")
     parser.add_argument("--policy", type=Path, default=Path("evals/policy.yaml"), metavar="FILE")
+    parser.add_argument(
+        "--to-decide",
+        action="store_true",
+        help="with --run: print entries for waivers.yaml about regressions nobody decided on, and judge nothing",
+    )
     parser.add_argument("--json", action="store_true", help="the verdict as one JSON object on stdout")
 
 
@@ -25,7 +30,23 @@ def run(arguments: argparse.Namespace) -> int:
         report = read_report(arguments.verify)
         sys.stderr.write(f"{arguments.verify}: unaltered; {report['headline']}\n")
         return ExitCode.PASS
-    return _judge_again(arguments)
+    return _offer(arguments.folder) if arguments.to_decide else _judge_again(arguments)
+
+
+def _offer(folder: Path) -> int:
+    import datetime
+
+    from liftgate.report.reviews import TO_FILL_IN, to_decide
+
+    entries = to_decide(
+        read_report(folder / "report.json"), decided=datetime.datetime.now(datetime.UTC).date().isoformat()
+    )
+    if entries is None:
+        sys.stderr.write("no listed regression waits for a decision\n")
+    else:
+        sys.stdout.write(f"version: 1\n{entries}\n")
+        sys.stderr.write(f"fill in what you have read, leave out the rest: {TO_FILL_IN}\n")
+    return ExitCode.PASS
 
 
 def read_report(path: Path) -> dict[str, Any]:

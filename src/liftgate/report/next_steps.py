@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from liftgate.report import numbers
 from liftgate.report.escape import clean
+from liftgate.report.reviews import to_decide
 from liftgate.report.tables import Report, bucket_name, buckets_worst_first, parts_in, winning_arm
 
 MOST_CASES = 5
@@ -29,6 +30,7 @@ def next_steps(report: Report) -> list[Step]:
         *_data(report),
         *_approval(report),
         *_parts(report),
+        *_decide(report),
         *_arms(report),
         *_again(report),
     ]
@@ -92,6 +94,14 @@ def _parts(report: Report) -> Iterator[Step]:
             else "more golden cases"
         )
         yield Step(f"Add {more} in a pull request of their own, then run this one again.")
+
+
+def _decide(report: Report) -> Iterator[Step]:
+    doubtful = {p["name"] for p in parts_in(report["comparison"], "unclear")}
+    if doubtful & {"safety", "buckets", "regression-share"} and to_decide(report):
+        words = ("liftgate", "gate", "--run", f".liftgate/{report['alias']}", "--to-decide")
+        told = "Decide on what you have read: an accepted regression settles a doubt, never a proof and never the lift."
+        yield Step(told, command(*words))
 
 
 def _arms(report: Report) -> Iterator[Step]:

@@ -66,11 +66,11 @@ def accepted_safety(report: Report) -> list[Mapping[str, Any]]:
     return [each for each in _decisions(report) if (each["suite"], each["status"]) == ("safety", "accepted")]
 
 
-def to_decide(report: Report) -> str | None:
+def to_decide(report: Report, decided: str | None = None) -> str | None:
     """Entries for evals/<alias>/waivers.yaml, ready but for what only a person can say; None without any."""
     entries = list(_undecided(report))[:MOST_PASTED]
     return (
-        "\n".join(["decisions:", *(line for entry in entries for line in _lines(*entry))])
+        "\n".join(["decisions:", *(line for entry in entries for line in _lines(*entry, decided))])
         if entries
         else None
     )
@@ -89,13 +89,13 @@ def _undecided(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
             yield suite, case, new
 
 
-def _lines(suite: str, case: str, outputs: Sequence[str]) -> Iterator[str]:
+def _lines(suite: str, case: str, outputs: Sequence[str], decided: str | None) -> Iterator[str]:
     yield f"  - case: {_text(case)}"
     if suite == "safety":
         yield "    suite: safety"
     yield f"    outputs: [{', '.join(map(_class, outputs))}]"
     yield from (f"    {blank}:" for blank in _BLANKS)
-    yield "    decided:"
+    yield f"    decided: {decided}" if decided else "    decided:"
     yield "    expires:"
 
 
