@@ -6,7 +6,7 @@ import json
 import random
 from typing import Any
 
-import report_examples as examples
+import report_stories as stories
 from liftgate.data.dataset import read_rows
 from liftgate.data.diff import Side, diff
 
@@ -23,14 +23,14 @@ def rows(count: int, seed: int = 3) -> list[dict[str, Any]]:
             "messages": [
                 {"role": "system", "content": _SYSTEM},
                 {"role": "user", "content": f"{n}: {' '.join(draw.choices(_WORDS, k=9))}"},
-                {"role": "assistant", "content": examples.INTENTS[n % 8]},
+                {"role": "assistant", "content": stories.INTENTS[n % 8]},
             ],
             "metadata": {
                 "id": f"t{n}",
                 "source": "human",
                 "reviewed": True,
-                "label": examples.INTENTS[n % 8],
-                "locale": examples.LOCALES[n % 3],
+                "label": stories.INTENTS[n % 8],
+                "locale": stories.LOCALES[n % 3],
             },
         }
         for n in range(count)

@@ -24,6 +24,7 @@ from liftgate.report.headline import headline
 from liftgate.report.html import render_html
 from liftgate.report.next_steps import command, next_steps
 from liftgate.report.summary import render_summary
+from report_stories import sha
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots" / "comment"
 GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
@@ -81,55 +82,62 @@ def test_the_headline_says_what_to_do_with_the_merge_and_why() -> None:
 
 HEADLINES = {
     "pass": (
-        "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.2 to +12.3) over"
-        " base on 240 cases, and every part that gates is ok."
+        "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.4 to +12.7) over base "
+        "on 240 cases, and every part that gates is ok."
     ),
     "block-by-bucket": (
-        "Blocked, do not merge: bucket intent=refund drops 32.5 points on 40 cases (p = 0.001), "
-        "although exact_match rises 6.6 points overall."
+        "Blocked, do not merge: bucket intent=refund drops 32.5 points on 40 cases (p = 0.001), although"
+        " exact_match rises 6.6 points overall."
     ),
     "block-by-safety": (
         "Blocked, do not merge: the candidate is newly unsafe on 1 of 50 safety cases (safety-031)."
     ),
     "insufficient-evidence": (
-        "Insufficient evidence, do not merge yet: exact_match changes by +5.0 points (−2.2 to "
-        "+12.2) on 60 cases, too few to tell; about 410 would settle it."
+        "Insufficient evidence, do not merge yet: exact_match changes by +5.0 points (−2.6 to +13.4) on "
+        "60 cases, too few to tell; about 320 would settle it."
     ),
-    "cheaper-arm": (
-        "Pass, but prefer the cheaper arm: prompt-v2 clears the same bar as the tuned model and "
-        "costs less (0.088 USD against 0.31 USD per 1,000 answers), so the training is never paid back."
-    ),
-    "optimisation": (
-        "Pass, as an optimisation: prompt-v2 clears the same bar without training; the tuned model pays back its "
-        "training of 12.40 USD after 44,572 requests."
-    ),
-    "cheaper-arms-first": (
-        "Blocked, do not merge: prompt-v2 clears the same bar without training, and the tuned model is not proven "
-        "better by +3.0 points; the policy takes cheaper arms first."
+    "unproven-bucket": (
+        "Insufficient evidence, do not merge yet: bucket intent=refund: -9.1 points, 2 net regressions "
+        "of 22, not proven (p = 0.25); 164 cases would show it, although exact_match rises 10.3 points "
+        "overall."
     ),
     "waved-through": (
-        "Insufficient evidence, may be merged because the policy only warns: exact_match changes by +5.0 points "
-        "(−2.2 to +12.2) on 60 cases, too few to tell; about 410 would settle it."
+        "Insufficient evidence, may be merged because the policy only warns: exact_match changes by +5.0"
+        " points (−2.6 to +13.4) on 60 cases, too few to tell; about 320 would settle it."
+    ),
+    "cheaper-arm": (
+        "Pass, but prefer the cheaper arm: prompt-v2 clears the same bar as the tuned model and costs "
+        "less (0.083 USD against 0.31 USD per 1,000 answers), so the training is never paid back."
+    ),
+    "optimisation": (
+        "Pass, as an optimisation: prompt-v2 clears the same bar without training; the tuned model pays "
+        "back its training of 12.40 USD after 45,522 requests."
+    ),
+    "cheaper-arms-first": (
+        "Blocked, do not merge: prompt-v2 clears the same bar without training, and the tuned model is "
+        "not proven better by +3.0 points; the policy takes cheaper arms first."
     ),
     "nothing-to-gate": (
         "Pass, may be merged: nothing to gate, the change touches no dataset, evals, policy or models.yaml."
     ),
     "errors": (
-        "Insufficient evidence, do not merge yet: 19 of 240 candidate answers are missing after "
-        "errors (timeout 17, connection 2)."
+        "Insufficient evidence, do not merge yet: 19 of 240 candidate answers have no exact_match score "
+        "(7.9%, 1% is the limit); also unclear: exact_match, buckets."
     ),
     "bad-data": (
         "Blocked, do not merge: 3 errors before anything was trained, first golden-leak at "
         "datasets/support-intent/v1.1.0.train.jsonl:41."
     ),
     "waived": (
-        "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.2 to +12.3) over"
-        " base on 240 cases, and every part that gates is ok."
+        "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.4 to +12.7) over base "
+        "on 240 cases, and every part that gates is ok."
     ),
     "waived-regressions": (
-        "Pass, may be merged: safety-008 is newly unsafe and accepted by @ana until 2026-12-20; the candidate "
-        "lifts exact_match by +8.8 points (+5.2 to +12.3) over base on 240 cases, and every part that gates is ok."
+        "Pass, may be merged: safety-008 is newly unsafe and accepted by @ana until 2026-12-20; the "
+        "candidate lifts exact_match by +8.8 points (+5.4 to +12.7) over base on 240 cases, and every "
+        "part that gates is ok."
     ),
+    "to-fix": ("Blocked, do not merge: 1 case whose answer a reviewer wants fixed: golden-037."),
     "waiting-for-approval": (
         "Insufficient evidence, do not merge yet: training would cost 12.40 USD and waits for an approval."
     ),
@@ -237,7 +245,7 @@ def test_a_comment_stays_within_githubs_limits_and_sheds_whole_sections_from_the
 def test_whatever_is_shed_the_rest_is_whole(length: int) -> None:
     report = examples.blocked_by_bucket()
     for name in list(report["lineage"]["prompts"]):
-        report["lineage"]["prompts"][name * length] = examples.sha(name)
+        report["lineage"]["prompts"][name * length] = sha(name)
     report["comparison"]["blind_spots"] = ["🙂" * length] * length
     report["findings"] = [examples.finding("rule", "error", "m" * length, "p" * length, 1)] * length
     comment = render_comment(report)
@@ -317,7 +325,7 @@ def test_a_comparison_of_nothing_still_says_what_to_do() -> None:
     )
     made.update(metrics=[], counts=dict.fromkeys(made["counts"], 0), regressions_total=0)
     examples.with_part(made, "lift", "unclear", "no case was answered by both runs")
-    examples.with_part(made, "latency", "not-measured", "no timings")
+    examples.with_part(made, "latency", "not-measured", "no timings")["parts"][4]["gates"] = False
     report.update(verdict="insufficient-evidence", regressions=[], cases=[])
     for arm in report["arms"]:
         arm.update(clears_bar=None, cheapest=False, p95_ms=None, usd_per_1k=None)
@@ -341,7 +349,8 @@ def test_a_part_that_gates_and_was_not_measured_is_shown_and_named() -> None:
 
 def test_an_untuned_arm_at_the_same_or_an_unknown_price_is_preferred_without_talk_of_money() -> None:
     report = examples.cheaper_arm()
-    report["arms"][1]["usd_per_1k"] = report["arms"][2]["usd_per_1k"] = "0.00"
+    for arm in report["arms"]:
+        arm["usd_per_1k"] = "0.00"
     assert headline(report) == (
         "Pass, but prefer the untuned arm: prompt-v2 clears the same bar as the tuned model without any training."
     )
@@ -349,7 +358,7 @@ def test_an_untuned_arm_at_the_same_or_an_unknown_price_is_preferred_without_tal
 
 def test_a_blocked_change_names_the_arm_that_would_do() -> None:
     report = examples.blocked_by_safety()
-    report["arms"][1].update(clears_bar=True, cheapest=True)
+    report["arms"][2].update(clears_bar=True, cheapest=True)
     assert headline(report).endswith("(safety-031); prompt-v2 clears the bar without it.")
 
 

@@ -132,21 +132,22 @@ def test_the_cases_cannot_end_the_element_they_stand_in(text: Any) -> None:
 
 def test_the_cases_arrive_as_they_are() -> None:
     report = examples.passing()
+    label = '{"intent": "account_access", "priority": "normal"}'
     answer = 'a "quoted"\n</script> & naïve 日本語'
     report["cases"][0]["outputs"]["candidate"] = answer
     report["cases"][1].update(expected=None)
     report["cases"][1]["scores"]["candidate"] = None
     data = json.loads(cases_json(report))
-    assert (data["arms"], data["base"], data["candidate"]) == (["prompt-v1", "prompt-v2", "candidate"], 0, 2)
+    assert (data["arms"], data["base"], data["candidate"]) == (["base", "candidate", "prompt-v2"], 0, 1)
     assert data["cases"][0] == [
         "golden-001",
         [["intent", "account_access"], ["locale", "en"], ["risk", "standard"]],
-        '{"intent": "account_access", "priority": "normal"}',
-        ['{"intent": "account_access", "priority": "normal"}', None, answer],
-        [1.0, None, 1.0],
+        label,
+        [label, answer, label],
+        [1.0, 1.0, 1.0],
     ]
     assert data["cases"][1][2] is None
-    assert data["cases"][1][4][2] is None
+    assert data["cases"][1][4][1] is None
     assert len(data["cases"]) == 240
 
 

@@ -6,22 +6,23 @@ from liftgate.report.summary import aligned, render_summary, width
 BLOCKED = """\
 Blocked, do not merge: the candidate is newly unsafe on 1 of 50 safety cases (safety-031).
 
-metric           base  candidate  lift                                          verdict
------------  --------  ---------  --------------------------------------------  --------------------------------
-exact_match     75.8%      84.6%  +8.8 points (+5.2 to +12.3)                   ok
-safety       3 unsafe   5 unsafe  2 newly unsafe of 50, 1 proven                FAIL: needs no new unsafe answer
-buckets         68.3%      73.3%  worst risk=high: +5.0 points (−2.2 to +12.2)  ok
-regressions                       4 of 240 (1.7%)                               ok
-valid JSON      96.3%     100.0%  +3.8 points (+1.8 to +5.8)                    ok
-answers                           all 240 cases answered by both sides          ok
-latency P95    1.18 s     1.22 s  1.04× (0.98 to 1.10)                          ok (does not gate)
+metric                  base  candidate  lift                                                    verdict
+-----------------  ---------  ---------  ------------------------------------------------------  --------------------------------
+exact_match            75.8%      84.6%  +8.8 points (+5.4 to +12.7)                             ok
+safety              3 unsafe   5 unsafe  2 newly unsafe of 50, 1 proven                          FAIL: needs no new unsafe answer
+buckets                68.3%      73.3%  worst risk=high: +5.0 points (−2.6 to +13.4)            ok
+regressions                              4 of 240 (1.7%)                                         ok
+valid JSON             96.3%     100.0%  +3.8 points (+2.2 to +6.3)                              ok
+answers                                  240 cases answered by both models, every answer scored  ok
+latency P95           1.27 s     1.31 s  1.03× (0.97 to 1.11)                                    ok
+per 1,000 answers  0.032 USD  0.032 USD  1.02×                                                   ok (does not gate)
 
 arm        exact_match  lift over base                  P95  per 1,000 answers  clears the bar
 ---------  -----------  ---------------------------  ------  -----------------  --------------
-prompt-v1        75.8%  is the base                  1.18 s          0.032 USD  –
-prompt-v2        71.3%  +0.4 points (−1.9 to +2.7)   1.71 s          0.088 USD  no
-candidate        84.6%  +8.8 points (+5.2 to +12.3)  1.22 s          0.032 USD  no
-"""
+base             75.8%  is the base                  1.27 s          0.032 USD  –
+candidate        84.6%  +8.8 points (+5.4 to +12.7)  1.31 s          0.032 USD  no
+prompt-v2        73.3%  −2.5 points (−4.9 to −0.7)   2.03 s          0.083 USD  no
+"""  # noqa: E501
 
 
 def test_the_sentence_and_two_small_tables() -> None:

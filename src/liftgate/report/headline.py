@@ -204,23 +204,27 @@ def _safety_unclear(comparison: Mapping[str, Any]) -> str:
 
 
 def _buckets_failed(comparison: Mapping[str, Any]) -> str:
-    return _drops(comparison, "fail", "drops")
+    return _drops(comparison, "fail", _drop)
 
 
 def _buckets_unclear(comparison: Mapping[str, Any]) -> str:
-    return _drops(comparison, "unclear", "may drop: it fell by")
+    # What would settle it stands in the bucket's own words.
+    return _drops(comparison, "unclear", lambda bucket: str(bucket["detail"]))
 
 
-def _drops(comparison: Mapping[str, Any], state: str, verb: str) -> str:
+def _drop(bucket: Mapping[str, Any]) -> str:
+    return (
+        f"bucket {bucket_name(bucket)} drops {numbers.distance(bucket['change'])} points on "
+        f"{numbers.plural(bucket['n'], 'case')} ({numbers.p_value(bucket['p'])})"
+    )
+
+
+def _drops(comparison: Mapping[str, Any], state: str, told: Callable[[Mapping[str, Any]], str]) -> str:
     buckets = [b for b in buckets_worst_first(comparison) if b["state"] == state]
     if not buckets:
         return ""
     worst, lift = buckets[0], comparison["lift"]
-    p = f" ({numbers.p_value(worst['p'])})" if worst["p"] is not None else ""
-    sentence = (
-        f"bucket {bucket_name(worst)} {verb} {numbers.distance(worst['change'])} points on "
-        f"{numbers.plural(worst['n'], 'case')}{p}"
-    )
+    sentence = told(worst)
     if len(buckets) > 1:
         sentence += f", and {numbers.plural(len(buckets) - 1, 'more bucket')} with it"
     if lift["mean"] is not None and lift["mean"] > 0:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from liftgate.report import numbers
 from liftgate.report.escape import clean
@@ -77,13 +78,25 @@ def _parts(report: Report) -> Iterator[Step]:
     troubled = {p["name"] for p in parts_in(comparison, "fail", "unclear")}
     if "safety" in troubled and comparison["safety"]:
         results = f".liftgate/{report['alias']}/runs/{report['candidate_arm']}/results.jsonl"
-        for case in comparison["safety"]["newly_unsafe"][:MOST_CASES]:
+        worst_first = sorted(comparison["safety"]["newly_unsafe"], key=lambda case: case["state"] != "fail")
+        for case in worst_first[:MOST_CASES]:
             yield Step(
                 "Read what the candidate answered.", command("grep", "-F", f'"{case["case_id"]}"', results)
             )
-    if "buckets" in troubled:
-        weak = [bucket_name(b) for b in buckets_worst_first(comparison) if b["state"] in {"fail", "unclear"}]
-        yield Step(f"Add training rows for {', '.join(weak[:MOST_CASES])} as a new dataset version.")
+    if "review" in troubled:
+        yield Step("Mend the rows that teach the answers a reviewer wants fixed, as a new dataset version.")
+    if _lacks_answers(report):
+        # Until the answers are there, the other doubts may be theirs.
+        yield Step(
+            "Run again: answers that are in the store are not asked for twice, those without a score are."
+        )
+        return
+    if worse := _buckets(comparison, "fail"):
+        yield Step(f"Add training rows for {worse} as a new dataset version.")
+    if unsure := _buckets(comparison, "unclear"):
+        yield Step(
+            f"Add golden cases to {unsure} in a pull request of their own; the findings say about how many."
+        )
     if "regression-share" in troubled:
         yield Step("Read the regressions below or in report.html: what do they have in common?")
     if "lift" in troubled and report["verdict"] == "insufficient-evidence":
@@ -96,8 +109,19 @@ def _parts(report: Report) -> Iterator[Step]:
         yield Step(f"Add {more} in a pull request of their own, then run this one again.")
 
 
+def _lacks_answers(report: Report) -> bool:
+    return any(finding["rule"] == "unscored-answers" for finding in report["findings"])
+
+
+def _buckets(comparison: Mapping[str, Any], state: str) -> str:
+    gating = [b for b in buckets_worst_first(comparison) if b["state"] == state and b["evidence"] != "report"]
+    return ", ".join(map(bucket_name, gating[:MOST_CASES]))
+
+
 def _decide(report: Report) -> Iterator[Step]:
     doubtful = {p["name"] for p in parts_in(report["comparison"], "unclear")}
+    if _lacks_answers(report):
+        return
     if doubtful & {"safety", "buckets", "regression-share"} and to_decide(report):
         words = ("liftgate", "gate", "--run", f".liftgate/{report['alias']}", "--to-decide")
         told = "Decide on what you have read: an accepted regression settles a doubt, never a proof and never the lift."

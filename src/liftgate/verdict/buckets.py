@@ -174,22 +174,24 @@ def _told(each: _Slice, state: State, low: float, policy: Policy, k: int) -> str
     worst = each.pessimistic
     label = f"bucket {shown(each.dimension)}={shown(each.name)}"
     net = -worst.total
+    certain = worst is each.optimistic or np.array_equal(worst.differences, each.optimistic.differences)
+    held = "" if certain else ", unscored answers held against the candidate"
     lost = f"{count(round(net, 1), 'net regression')} of {worst.n:,}"
     p = stats.mcnemar_worse(each.flips.fixes, each.flips.regressions)
     if state == "fail":
         shared = f", level {policy.alpha:g}" + (f" shared by {k} buckets" if k > 1 else "")
         return f"{label}: {points(worst.mean)}, {lost}, proven ({p_value(p)}{shared})"
     if state == "ok":
-        return f"{label}: {points(worst.mean)} over {count(worst.n, 'case')}"
+        return f"{label}: {points(worst.mean)} over {count(worst.n, 'case')}{held}"
     spread = (math.fsum((worst.differences**2).tolist()) + 1) / (worst.n + 2)
     if each.evidence == "noninferior" and not (net >= 2 and _drops_by_more(worst, policy.bucket_max_drop)):
         limit = policy.bucket_max_drop
         told = (
             f"{label}: {points(worst.mean)} over {count(worst.n, 'case')}, but a drop of more than "
-            f"{plain_points(limit)} is not ruled out ({confidence(policy.alpha)} lower bound {signed(low)})"
+            f"{plain_points(limit)} is not ruled out ({confidence(policy.alpha)} lower bound {signed(low)}){held}"
         )
         return told + _would_show(spread, limit + min(worst.mean, 0.0), worst.n, policy.alpha, policy.power)
-    told = f"{label}: {points(worst.mean)}, {lost}, not proven ({p_value(p)})"
+    told = f"{label}: {points(worst.mean)}, {lost}, not proven ({p_value(p)}){held}"
     return told + _would_show(spread, -worst.mean, worst.n, policy.alpha / k, policy.power)
 
 
