@@ -29,7 +29,7 @@ demo: install
 	@$(MALLOC) $(BIN)/liftgate demo
 
 test: install
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 check: install
 	@$(BIN)/ruff format --check -q .

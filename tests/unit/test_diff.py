@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -381,17 +380,3 @@ def test_a_row_of_any_shape_is_counted(odd: Data) -> None:
     one = Side("1", (read_rows(lines, "v1.train.jsonl"),))
     assert diff(one, one).is_empty
     assert diff(None, one).after.rows == len(one.datasets[0].rows)
-
-
-def test_time_grows_with_the_rows() -> None:
-    def seconds(count: int) -> float:
-        rows = [
-            row(f"{LONG.format(n)} {n * 7919} {n * 104729}", id=str(n % (count // 2))) for n in range(count)
-        ]
-        sides = side(*rows), side(*rows[: count // 2], *(row(f"new {n}") for n in range(count // 2)))
-        start = time.process_time()
-        diff(*sides)
-        return time.process_time() - start
-
-    seconds(500)
-    assert seconds(8_000) < 12 * seconds(2_000)

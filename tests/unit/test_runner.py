@@ -141,7 +141,7 @@ def test_failures_are_not_stored(tmp_path: Path) -> None:
         {"sampling": Sampling(seed=1)},
         {"endpoint": Scripted(model="n")},
     ],
-    ids=str,
+    ids=["system prompt", "examples", "temperature", "max tokens", "seed", "model"],
 )
 def test_changing_anything_an_answer_depends_on_asks_again(tmp_path: Path, changed: dict[str, Any]) -> None:
     with ResponseStore(tmp_path / "r.sqlite") as store:
