@@ -10,8 +10,11 @@ from typing import Any
 import pytest
 
 from liftgate.cli import main
+from liftgate.commands.answerers import endpoint_of
+from liftgate.evaluation.completion import Request, Sampling
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import read_run
+from liftgate.registry.models import Model
 from openai_server import OpenAIServer
 from toy_project import git, make_project
 
@@ -236,3 +239,21 @@ def test_bedrock_answers_for_a_suite_and_its_answers_are_kept(
             evaluate("--model", NOVA, "--endpoint", "bedrock", "--region", "eu-central-1", "--out", "o") == 0
         )
         assert bedrock.count == 4
+
+
+@pytest.mark.parametrize(
+    ("provider", "key"),
+    [("openai", "sk-o"), ("together", "sk-t"), ("fireworks", "sk-f"), ("azure", "sk-a")],
+)
+def test_each_host_is_sent_its_own_key(provider: str, key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (
+        ("OPENAI", "sk-o"),
+        ("TOGETHER", "sk-t"),
+        ("FIREWORKS", "sk-f"),
+        ("AZURE_OPENAI", "sk-a"),
+    ):
+        monkeypatch.setenv(f"{name}_API_KEY", value)
+    question = Request([{"role": "user", "content": "hello"}], None, Sampling(temperature=0))
+    with OpenAIServer(lambda _: "hi") as server:
+        list(endpoint_of(Model("m", provider, base_url=server.url)).complete([question], [0]))
+        assert [headers["authorization"] for headers in server.headers] == [f"Bearer {key}"]

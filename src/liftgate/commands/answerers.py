@@ -11,6 +11,7 @@ from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
 from liftgate.evaluation.limits import Limits
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.registry.models import Model
+from liftgate.training.finetuning_hosts import HOSTS
 
 
 def endpoint_of(model: Model, limits: Limits | None = None) -> Endpoint:
@@ -25,7 +26,9 @@ def endpoint_of(model: Model, limits: Limits | None = None) -> Endpoint:
             f"models.yaml: the default model {model.model_id!r} has no base_url",
             hint="give the address of an OpenAI-compatible server",
         )
-    key = os.environ.get("OPENAI_API_KEY")
+    # Each host's own key: a key of one is no business of another.
+    host = HOSTS.get(model.provider, HOSTS["openai"])
+    key = os.environ.get(host.key_env)
     return open_endpoint(
         "openai", Settings(model=model.model_id, base_url=model.base_url, api_key=key, limits=limits)
     )
