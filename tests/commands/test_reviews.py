@@ -167,6 +167,20 @@ def test_what_the_comment_offers_to_paste_is_a_decision_once_a_person_fills_it_i
         run(root)
 
 
+def test_a_decision_that_cannot_be_meant_is_told_before_anything_is_trained(
+    tmp_path: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_project(tmp_path, tiny_model)
+    (root / "evals/toy/waivers.yaml").write_text(
+        "version: 1\ndecisions:\n  - {case: a, outputs: ['0123456789abcdef'], decision: accept, owner: ana, "
+        "reason: r, decided: 2026-02-30, expires: 2026-03-01}\n"
+    )
+    assert run(root) == 2
+    said = capsys.readouterr().err
+    assert "waivers.yaml:3 $.decisions[0].decided: 2026-02-30 is not a day" in said
+    assert "estimate" not in said
+
+
 def test_the_entries_can_be_printed_with_the_day(
     reviewed: tuple[Path, OpenAIServer], capsys: pytest.CaptureFixture[str]
 ) -> None:

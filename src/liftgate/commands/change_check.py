@@ -25,6 +25,7 @@ from liftgate.policy import Policy
 from liftgate.project import Ruler, desk_plan, plan_of, read_subject, ruler_of
 from liftgate.registry.models import read_models
 from liftgate.repository import uncommitted
+from liftgate.verdict.decisions import read_decisions
 
 if TYPE_CHECKING:
     from liftgate.verdict.golden_power import GoldenPower
@@ -158,6 +159,8 @@ def check_alias(
     if waivers.is_file():
         with together:
             read_waivers(read_bytes(waivers), str(waivers))
+            # Before money is spent, not when regressions are compared.
+            read_decisions(read_bytes(waivers), str(waivers))
     newest = max(card.releases, key=lambda release: release.order) if card else None
     paths, absent = _paths(folder, newest, plan, alias)
     if card and newest and absent and not paths:
