@@ -448,6 +448,22 @@ def test_evidence_that_was_changed_and_sealed_again_is_named_by_the_report(
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "key", ["dataset", "estimate", "training", "attempts", "power", "waived", "arm_about", "arms"]
+)
+@pytest.mark.parametrize("value", [{}, [1], "x", 1, [{}]], ids=repr)
+def test_evidence_of_a_strange_form_is_one_clear_error(
+    folder: Path, tmp_path: Path, key: str, value: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copied = tmp_path / "toy"
+    shutil.copytree(folder, copied)
+    body = {**json.loads((copied / "evidence.json").read_bytes()), key: value}
+    del body["evidence_sha256"]
+    (copied / "evidence.json").write_bytes(pretty({**body, "evidence_sha256": digest(body)}))
+    assert verify(copied) in {2, 10}
+    assert "Traceback" not in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["waivers.yaml", "runs/candidate/regressions.jsonl", "evidence.json"])
 def test_a_file_that_is_gone_or_cut_short_is_never_a_pass(folder: Path, tmp_path: Path, name: str) -> None:
     copied = tmp_path / "toy"

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
 from liftgate.commands.reproductions import read_reproductions
-from liftgate.config import Document, check
-from liftgate.errors import InputError
+from liftgate.config import Document, check, schema
+from liftgate.errors import InputError, Problem
 from liftgate.evaluation.run_folder import read_run
 from liftgate.evaluation.runs import EvalRun
 from liftgate.files import digest, read_bytes, read_json, sha256_bytes, sha256_file, write_json
@@ -37,6 +37,7 @@ FINDINGS: Final = "findings.json"
 WAIVERS: Final = "waivers.yaml"
 _SEAL: Final = "evidence_sha256"
 _AGAIN: Final = "run `liftgate run` again; the verdict is recomputed from stored answers"
+_SECTIONS: Final = ("dataset", "data_diff", "power", "attempts", "estimate", "training", "waived")
 # Made anew from the folder rather than written down.
 _COMPUTED: Final = frozenset({"decision", "comparison", "arms", "policy", "reproduced"})
 
@@ -120,9 +121,13 @@ def _read_evidence(folder: Path) -> dict[str, Any]:
     seal = kept.pop(_SEAL, None)
     if seal != digest(kept):
         raise InputError(f"{path} was altered after Liftgate wrote it", hint=_AGAIN)
-    if problems := check(Document(str(path), kept), "evidence"):
+    problems = check(Document(str(path), kept), "evidence")
+    if not problems and not _fits_a_report(kept, _SECTIONS):
+        problems = [Problem(str(path), "a section is not in the form of report.json")]
+    if problems:
         raise InputError(f"{path} cannot be used", problems=problems, hint=_AGAIN)
-    read_json(folder / FINDINGS)
+    if not _fits_a_report(read_json(folder / FINDINGS), ("findings",)):
+        raise InputError(f"{folder / FINDINGS} cannot be used", hint=_AGAIN)
     if sha256_file(folder / FINDINGS) != kept["findings_sha256"]:
         raise InputError(f"{folder / FINDINGS} was altered after Liftgate wrote it", hint=_AGAIN)
     for name, key in ((CALIBRATION, "calibration_sha256"), (WAIVERS, "waivers_sha256")):
@@ -130,6 +135,18 @@ def _read_evidence(folder: Path) -> dict[str, Any]:
         if kept[key] is not None and sha256_bytes(read_bytes(folder / name)) != kept[key]:
             raise InputError(f"{folder / name} was altered after Liftgate wrote it", hint=_AGAIN)
     return kept
+
+
+def _fits_a_report(document: Mapping[str, Any], sections: Sequence[str]) -> bool:
+    from jsonschema import Draft202012Validator
+
+    report = schema("report")
+    form = {
+        "$defs": report["$defs"],
+        "required": list(sections),
+        "properties": {name: report["properties"][name] for name in sections},
+    }
+    return bool(Draft202012Validator(form).is_valid(document))
 
 
 def _runs(folder: Path, names: list[str]) -> dict[str, EvalRun]:
