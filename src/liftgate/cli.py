@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NoReturn
 
 from liftgate import __version__
 
@@ -37,14 +37,20 @@ EXIT_CODES: Final = (
 )
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a word in two lines, not under the list of all that could have been said."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the exit code of bad input."""
+        self.exit(2, f"error: {message}\n  hint: {self.prog} --help\n")
+
+
 def parser_for(command: str) -> argparse.ArgumentParser:
     """The argument parser of one command."""
     from importlib import import_module
 
     module = import_module(f"liftgate.commands.{command.replace('-', '_')}")
-    parser = argparse.ArgumentParser(
-        prog=f"liftgate {command}", description=COMMANDS[command], epilog=EXIT_CODES
-    )
+    parser = _Parser(prog=f"liftgate {command}", description=COMMANDS[command], epilog=EXIT_CODES)
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)
     return parser
@@ -70,6 +76,16 @@ def overview() -> str:
     )
 
 
+def _unread() -> int:
+    """The exit code a shell gives to who writes to a closed pipe; the interpreter must not try again at its end."""
+    import os
+
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nowhere, stream.fileno())
+    return 128 + 13
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
@@ -89,7 +105,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitCode.BAD_INPUT
     try:
         arguments = parser_for(words[0]).parse_args(words[1:])
-        return int(arguments.run(arguments))
+        code = int(arguments.run(arguments))
+        # What is still in the buffer is lost or said now, while the exit code can tell.
+        sys.stdout.flush()
+        return code
     except LiftgateError as error:
         sys.stderr.write(f"error: {error}\n")
         return error.exit_code
@@ -97,9 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write("\ninterrupted; what is finished is kept, the same command goes on from there\n")
         return ExitCode.STILL_RUNNING
     except BrokenPipeError:
-        # The reader of our output went away (`| head`); there is nobody left to tell.
-        sys.stderr.close()
-        return ExitCode.PASS
+        # The reader of our output went away (`| head`) before the verdict was made or told: never a pass.
+        return _unread()
     except RecursionError:
         sys.stderr.write("error: the input is nested too deeply\n")
         return ExitCode.BAD_INPUT

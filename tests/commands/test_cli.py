@@ -111,3 +111,26 @@ def test_a_missing_input_is_one_sentence_with_a_way_out(
     assert code == ExitCode.BAD_INPUT
     assert "error: " in err
     assert "Traceback" not in err
+
+
+def test_a_reader_that_goes_away_is_never_a_pass(tmp_path: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    words = [sys.executable, "-m", "liftgate", "doctor"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    try:
+        done = subprocess.run(
+            words, cwd=tmp_path, env=environment, stdout=write_end, stderr=subprocess.PIPE, check=False
+        )
+    finally:
+        os.close(write_end)
+    assert (done.returncode, done.stderr) == (141, b"")
+
+
+def test_a_word_that_cannot_be_is_named_alone(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        main(["evaluate", "--endpoint", "openai", "--out", "out", "--shard", "3/2"])
+    assert stopped.value.code == ExitCode.BAD_INPUT
+    assert capsys.readouterr().err == (
+        "error: argument --shard: '3/2' is not a shard such as 2/4\n  hint: liftgate evaluate --help\n"
+    )
