@@ -152,6 +152,8 @@ def test_a_store_in_a_folder_that_cannot_be_written_is_still_read(tmp_path: Path
     ("words", "said"),
     [
         (["export", "a.jsonl", "--store", "none.sqlite"], "none.sqlite: no such response store"),
+        (["verify", "--store", "."], ". is a folder, not a response store"),
+        (["import", "a.jsonl", "--store", "."], ". is a folder, not a response store"),
         (["export"], "liftgate store export needs a file"),
         (["verify", "a.jsonl"], "liftgate store verify takes no file"),
         (["import", "none.jsonl", "--store", "s.sqlite"], "none.jsonl: no such file of exported answers"),

@@ -61,6 +61,8 @@ class ResponseStore:
         self.path, self.read_only, self._shared, self._warn = path, read_only, shared, warn
         self._named: set[str] = set()
         self._inspected = False
+        if path.is_dir():
+            raise InputError(f"{path} is a folder, not a response store", hint="name a file, also a new one")
         if read_only and not path.is_file():
             raise InputError(f"{path}: no such response store", hint="`liftgate evaluate` writes one")
         try:
