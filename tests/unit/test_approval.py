@@ -89,7 +89,7 @@ def test_it_lasts_as_long_as_it_says_and_as_the_policy_allows_now() -> None:
     assert why(approved(), now=NOW - HOUR) == "it is dated in the future"
 
 
-@pytest.mark.parametrize("by", ["ann", "Ann", "ANN", "ann[bot]"])
+@pytest.mark.parametrize("by", ["ann", "Ann", "ANN", "ann[bot]", "@ann"])
 def test_nobody_approves_a_change_of_their_own(by: str) -> None:
     assert why(approved(by)) == "the author of the change approved it"
     policy = Policy(approval=ApprovalPolicy(self_approval=True))

@@ -165,8 +165,12 @@ def enough_reviewed(reviewed: int, policy: Policy, *, path: str) -> Iterator[Fin
 
 
 def same_person(one: str, other: str) -> bool:
-    """Account names differ in more than case."""
-    return one.casefold().removesuffix("[bot]") == other.casefold().removesuffix("[bot]")
+    """Account names differ in more than case, and a mention (`@ann`) is the account."""
+    return _account(one) == _account(other)
+
+
+def _account(name: str) -> str:
+    return name.casefold().lstrip("@").removesuffix("[bot]")
 
 
 def rfc3339(at: datetime.datetime) -> str:
