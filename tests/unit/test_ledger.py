@@ -191,6 +191,13 @@ def test_a_folder_that_cannot_be_written_says_so(tmp_path: Path) -> None:
         Ledger(Folder(tmp_path / "ledger")).create(job_name(DIGEST, 1), event(1))
 
 
+def test_a_folder_that_cannot_be_listed_is_not_an_empty_one(tmp_path: Path) -> None:
+    (tmp_path / "ledger").write_text("a file where the folder should be")
+    with pytest.raises(LedgerRefused, match="cannot be used"):
+        list(Ledger(Folder(tmp_path / "ledger")).entries("jobs"))
+    assert list(Ledger(Folder(tmp_path / "none yet")).entries("jobs")) == []
+
+
 def test_the_branch_is_an_orphan_and_work_tree_index_and_hooks_stay_as_they_are(tmp_path: Path) -> None:
     place = Place("git", tmp_path)
     ledger = place.open()

@@ -27,9 +27,18 @@ class Folder:
 
     def names(self, folder: str) -> list[str]:
         """Every file below a folder; what a crash left half written is hidden and has no name yet."""
-        found = (self.root / folder).rglob("*")
-        files = [path for path in found if path.is_file() and not path.name.startswith(".")]
+        files = [
+            path
+            for above, _, names in os.walk(self.root / folder, onerror=self._unlisted)
+            for path in (Path(above, name) for name in names if not name.startswith("."))
+            if path.is_file()
+        ]
         return sorted(path.relative_to(self.root).as_posix() for path in files)
+
+    def _unlisted(self, error: OSError) -> None:
+        # What cannot be listed is not empty: a job in it would be paid for again.
+        if not isinstance(error, FileNotFoundError):
+            raise self._refused(error)
 
     def put_new(self, name: str, data: bytes) -> bool:
         """Write a name that does not exist; False when it does."""
