@@ -79,6 +79,20 @@ class Subject:
             sha256_file(self.data(validation)) if validation else None,
         )
 
+    def unpinned(self) -> list[Finding]:
+        """An error for each file of the release whose bytes are not those that the card names."""
+        return [
+            Finding(
+                "card-mismatch",
+                Severity.ERROR,
+                f"{file.file} has sha256 {found}, the card says another",
+                self.card.path,
+                self.card.document.line(("releases", self.card.releases.index(self.release), half, "sha256")),
+            )
+            for (half, file), found in zip(self.release.halves, self._sha256, strict=False)
+            if found != file.sha256
+        ]
+
     @property
     def training(self) -> Mapping[str, Any]:
         """The card's training section. Raises `InputError` when it has none."""

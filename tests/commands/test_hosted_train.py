@@ -289,3 +289,17 @@ def test_resuming_what_was_never_launched_is_told(
     assert train(project, "--resume") == 2
     assert "nothing was launched under this digest" in capsys.readouterr().err
     assert server.calls == []
+
+
+def test_rows_that_are_not_those_of_the_card_are_neither_approved_nor_sent(
+    project: Path, server: FineTuningServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = project / "datasets/toy/v1.0.0.train.jsonl"
+    rows.write_text(rows.read_text().replace("parcel 3", "parcel 33"))
+    assert approve(project) == 10
+    assert train(project) == 10
+    assert server.calls == []
+    err = capsys.readouterr().err
+    assert err.count("datasets/toy/card.yaml:11: error: v1.0.0.train.jsonl has sha256 ") == 2
+    assert "the card says another [card-mismatch]" in err
+    assert PLANTED not in err

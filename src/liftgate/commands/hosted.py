@@ -98,7 +98,8 @@ class HostedTraining:
     def forbidden(self) -> list[Finding]:
         """What stands against the training whoever approves it: price, budget, classification, rows."""
         policy, card = self.ruler.policy, self.subject.card
-        findings = [*self.priced.findings]
+        # Who looks up later what a model learnt goes by the card.
+        findings = [*self.priced.findings, *self.subject.unpinned()]
         findings += may_leave(
             self.subject.training["provider"],
             card.document.data.get("data_classification"),
