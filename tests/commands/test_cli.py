@@ -95,6 +95,7 @@ def test_no_command_prints_the_overview(capsys: pytest.CaptureFixture[str]) -> N
         ["estimate", "--alias", "nobody"],
         ["train", "--alias", "nobody"],
         ["run", "--alias", "nobody"],
+        ["run"],
         ["evaluate", "--cases", "nowhere", "--scorer", "exact_match", "--endpoint", "local", "--out", "out"],
         ["demo", "--root", "nowhere"],
     ],

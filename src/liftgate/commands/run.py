@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.ledgers import add_ledger, add_names, seconds
-from liftgate.errors import ExitCode
+from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from liftgate.commands.hosted_flow import HostedWords
@@ -53,6 +53,11 @@ def run(arguments: argparse.Namespace) -> int:
         document: dict[str, Any] = {**plan.to_dict(), "base": base_id, "head": head_id}
     else:
         plan = desk_plan(root, arguments.alias)
+        if not plan.aliases:
+            raise InputError(
+                f"{root}: no evals/<alias>/suite.yaml, so nothing can be judged here",
+                hint="--root names the repository; --base REF asks what a change touches",
+            )
         document = {**plan.to_dict(), "base": None, "head": None}
     write_json(out / "plan.json", document)
     store, command = arguments.store or out / "store", _command(arguments)
