@@ -77,3 +77,12 @@ def test_bad_input_is_one_clear_error(
         assert noise(server, *words) == 2
         assert server.count == 0
     assert capsys.readouterr().err.startswith(f"error: {said}")
+
+
+def test_a_result_that_cannot_be_written_is_said_before_anything_is_asked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with OpenAIServer() as server:
+        assert noise(server, "--out", ".") == 2
+        assert server.count == 0
+    assert capsys.readouterr().err == "error: --out . is a folder\n  hint: name a file\n"

@@ -53,8 +53,8 @@ def test_a_dataset_over_the_limits_is_not_uploaded(
     server.limits = {"data": [{"model": BASE, "max_examples": 11, "max_epochs": 2}]}
     assert train(project) == 10
     assert capsys.readouterr().err.splitlines()[-2:] == [
-        f": error: 12 rows, and the provider takes 11 for one job on {BASE} [over-model-limit]",
-        f": error: 3 epochs, and the provider takes 2 for one job on {BASE} [over-model-limit]",
+        f"error: 12 rows, and the provider takes 11 for one job on {BASE} [over-model-limit]",
+        f"error: 3 epochs, and the provider takes 2 for one job on {BASE} [over-model-limit]",
     ]
     assert (server.jobs, server.files) == ({}, {})
 
@@ -65,7 +65,7 @@ def test_limits_that_cannot_be_asked_for_warn_and_the_launch_goes_on(
 ) -> None:
     server.fail("GET", "/fine_tuning/model_limits", mode, times=3)
     assert train(project) == 5
-    assert ": warning: the limits are not known: openai " in capsys.readouterr().err
+    assert "\nwarning: the limits are not known: openai " in f"\n{capsys.readouterr().err}"
     assert len(server.jobs) == 1
 
 
@@ -74,7 +74,7 @@ def test_an_end_that_cannot_be_asked_for_is_left_to_our_table(
 ) -> None:
     server.fail("GET", "/models/.*", "500", times=3)
     assert train(project) == 5
-    assert ": warning: the end of the base is ours to know: openai answered 500" in capsys.readouterr().err
+    assert "warning: the end of the base is ours to know: openai answered 500" in capsys.readouterr().err
     assert len(server.jobs) == 1
 
 

@@ -135,7 +135,8 @@ def teller(say: Say) -> Callable[[Job], None]:
 
 def as_line(finding: Finding) -> str:
     """A finding for a person."""
-    return f"{finding.place}: {finding.severity}: {finding.message} [{finding.rule}]"
+    place = f"{finding.place}: " if finding.place else ""
+    return f"{place}{finding.severity}: {finding.message} [{finding.rule}]"
 
 
 def who(given: str | None) -> str:

@@ -44,6 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
 
     if arguments.runs < 2:
         raise InputError("--runs 1 flips nothing", hint="two runs at least, three are the default")
+    if arguments.out is not None and arguments.out.is_dir():
+        # These answers are kept nowhere: what cannot be written is said before they are paid for.
+        raise InputError(f"--out {arguments.out} is a folder", hint="name a file")
     policy = Policy() if arguments.policy is None else read_policy(arguments.policy)
     asked = open_asked(arguments)
     if asked.endpoint.kind == "recorded":

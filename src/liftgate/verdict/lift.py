@@ -153,7 +153,7 @@ def lift_part(
 def describe_lift(lift: Lift, scores: PairedScores, alpha: float) -> str:
     """Means, change, bounds, counts: `exact_match 80.0% → 86.0%: +6.0 points (...) over 200 cases`."""
     if not lift.n:
-        return f"no case has a {lift.metric} score on both sides"
+        return f"no case has a score for {lift.metric} on both sides"
     changed = flips(scores.observed)
     told = (
         f"{lift.metric} {percent(scores.base_mean)} → {percent(scores.candidate_mean)}: "

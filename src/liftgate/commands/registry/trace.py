@@ -29,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from liftgate.config import did_you_mean
     from liftgate.files import pretty
     from liftgate.report.lineage import trace_text
+    from liftgate.report.numbers import plural
     from liftgate.training.lineage import find_model, models
 
     ledger = open_ledger(arguments.ledger, arguments.root)
@@ -37,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
         known = models(ledger)
         raise InputError(
             f"the ledger knows no model {arguments.model_id!r}{did_you_mean(arguments.model_id, known)}",
-            hint=f"{len(known)} models in {arguments.ledger}; --ledger names another one",
+            hint=f"{plural(len(known), 'model')} in {arguments.ledger}; --ledger names another one",
         )
     if arguments.json:
         sys.stdout.write(pretty(as_dict(found, arguments.model_id)).decode())
