@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from liftgate.cli import main
 from liftgate.commands import data
 from liftgate.errors import InputError
 from liftgate.files import sha256_file
@@ -194,3 +195,18 @@ def test_adopting_leaves_near_copies_of_golden_prompts_out_and_adds_the_system_p
         "Can I pay in crowns at the till?",
         "bill",
     ]
+
+
+def test_a_near_copy_of_a_case_is_left_out_though_its_words_are_common(tmp_path: Path) -> None:
+    # In one file of forty the words are boilerplate; in the validation half they would not be.
+    said = "can I get a disposable virtual card for my shopping"
+    rows = [f"{said}, number {n} of my many questions about cards" for n in range(40)] + [f"{said} today"]
+    lines = [
+        {"messages": [{"role": "user", "content": text}, {"role": "assistant", "content": "card"}]}
+        for text in rows
+    ]
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (tmp_path / "golden.jsonl").write_text(json.dumps({"id": "g", "input": said, "expected": "card"}) + "\n")
+    words = ["data", "adopt", str(tmp_path / "rows.jsonl"), "--without", str(tmp_path / "golden.jsonl")]
+    assert main([*words, "--out", str(tmp_path / "out.jsonl")]) == 0
+    assert "today" not in (tmp_path / "out.jsonl").read_text()

@@ -12,7 +12,8 @@ import orjson
 
 from liftgate.data.dataset import Row, read_rows
 from liftgate.data.golden import Cases
-from liftgate.data.text import normal_print
+from liftgate.data.near import near_pairs
+from liftgate.data.text import normal_print, unmasked_bytes
 
 
 @dataclass(frozen=True)
@@ -104,7 +105,11 @@ def prompt_prints(prompts: Iterable[str]) -> set[bytes]:
 
 
 def leaking(rows: Sequence[Mapping[str, Any]], golden: Sequence[Cases]) -> frozenset[int]:
-    """Indices of rows that a leakage rule flags: near copies of golden prompts as well as exact ones."""
+    """Indices of rows that give a case away: what the leakage rules flag, and near copies of every kind.
+
+    What the rules take for boilerplate depends on the file, and these rows may yet be split: near copies of a case
+    are left out even where their words are common.
+    """
     # The rules know every kind of row and case, so they are asked rather than copied.
     from liftgate.data.checks.context import Context
     from liftgate.data.checks.leakage import golden_entity_swap, golden_leak, golden_near_leak
@@ -112,4 +117,6 @@ def leaking(rows: Sequence[Mapping[str, Any]], golden: Sequence[Cases]) -> froze
     written = b"".join(orjson.dumps(row) + b"\n" for row in rows)
     context = Context(read_rows(written, "new rows"), golden=tuple(golden))
     found = (f for rule in (golden_leak, golden_near_leak, golden_entity_swap) for f in rule(context))
-    return frozenset(finding.line - 1 for finding in found if finding.line)
+    cases, asked = context.case_texts, [unmasked_bytes(row.prompt) for row in context.dataset.rows]
+    near = {later - len(cases) for _, later in near_pairs([*cases, *asked], other_from=len(cases))}
+    return frozenset({finding.line - 1 for finding in found if finding.line} | near)
