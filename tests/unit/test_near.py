@@ -112,3 +112,9 @@ def test_overlaps_equal_counting_by_hand(texts: list[bytes], references: list[by
 def test_similarity_of_equal_and_of_foreign_texts() -> None:
     assert similarity(b"a b c d", b"a b c d") == 1
     assert similarity(b"a b c d", b"e f g h") == 0
+
+
+def test_texts_of_more_than_a_batch_are_compared_too() -> None:
+    long = b"a b c d e f g h " * 20_000
+    assert similarity(long + b"i", long + b"j") > 0.5
+    assert similarity(long, b"x y z") == 0

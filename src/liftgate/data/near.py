@@ -129,8 +129,9 @@ def overlaps(
 
 def similarity(left: bytes, right: bytes) -> float:
     """Exact Jaccard similarity of two texts' shingles."""
-    (batch,) = shingled([left, right], WORDS)
-    return jaccard(batch.of(0), batch.of(1))
+    # Long texts fill a batch each.
+    one, other = (batch.of(i) for batch in shingled([left, right], WORDS) for i in range(len(batch)))
+    return jaccard(one, other)
 
 
 @dataclass(frozen=True)
