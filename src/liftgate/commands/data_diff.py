@@ -19,7 +19,7 @@ from liftgate.data.s3 import SCHEME
 from liftgate.errors import InputError, LiftgateError, Problem
 from liftgate.files import read_bytes, sha256_bytes, sha256_file
 from liftgate.findings import Severity
-from liftgate.repository import commit_of, git, show
+from liftgate.repository import commit_of, show
 
 _RELEASED = re.compile(r"v(\d+\.\d+\.\d+)\.(train|validation)\.jsonl")
 _CARD = "card.yaml"
@@ -95,12 +95,7 @@ def base_side(card: Card, base: str) -> Side | None:
     Released files never change, so what still lies on disk with the hash that the base's card pins is read there.
     """
     folder = Path(card.path).absolute().parent
-    try:
-        root = Path(git(folder, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
-    except LiftgateError:
-        raise InputError(
-            f"--base {base}: {card.path} lies in no git repository", hint="leave --base out"
-        ) from None
+    root = surroundings.repository_of(card, base)
     commit = commit_of(root, base)
     inside = folder.resolve().relative_to(root.resolve()).as_posix()
     raw = show(root, commit, f"{inside}/{Path(card.path).name}")

@@ -184,16 +184,24 @@ def _standing(path: Path, part: ReleasedFile | None) -> Standing:
         return Standing(problem=f"cannot be read: {error.strerror}")
 
 
-def _before(base: str, card: Card, found: Mapping[str, Standing]) -> Before:
-    from liftgate.repository import commit_of, git, listing, merge_base
+def repository_of(card: Card, base: str) -> Path:
+    """The top folder of the repository that the card lies in. Raises `InputError` when it lies in none."""
+    from liftgate.repository import git
 
-    folder = Path(card.path).absolute().parent
     try:
-        root = Path(git(folder, "rev-parse", "--show-toplevel").decode().removesuffix("\n"))
+        top = git(Path(card.path).absolute().parent, "rev-parse", "--show-toplevel")
     except LiftgateError:
         raise InputError(
             f"--base {base}: {card.path} lies in no git repository", hint="leave --base out"
         ) from None
+    return Path(top.decode().removesuffix("\n"))
+
+
+def _before(base: str, card: Card, found: Mapping[str, Standing]) -> Before:
+    from liftgate.repository import commit_of, git, listing, merge_base
+
+    folder = Path(card.path).absolute().parent
+    root = repository_of(card, base)
     for each in (folder, *folder.parents):
         if each.resolve() == root.resolve() and not each.is_symlink():
             break
