@@ -79,9 +79,12 @@ lock:
 	$(LOCK) requirements/core.in requirements/local.in -c requirements/core.txt -o requirements/local.txt
 	$(LOCK) requirements/core.in requirements/aws.in -c requirements/core.txt -o requirements/aws.txt
 	$(LOCK) requirements/core.in requirements/openai.in -c requirements/core.txt -o requirements/openai.txt
+	$(LOCK) requirements/core.in requirements/github.in -c requirements/core.txt -o requirements/github.txt
+	$(LOCK) requirements/core.in requirements/local.in requirements/tuning.in -c requirements/local.txt -c requirements/aws.txt -o requirements/tuning.txt
 	$(LOCK) requirements/core.in requirements/checks.in -o requirements/checks.txt
-	$(LOCK) requirements/core.in requirements/local.in requirements/aws.in requirements/openai.in \
-		requirements/dev.in -c requirements/local.txt -c requirements/aws.txt -c requirements/openai.txt -o requirements/lock.txt
+	$(LOCK) requirements/core.in requirements/github.in requirements/local.in requirements/tuning.in requirements/aws.in \
+		requirements/openai.in requirements/dev.in -c requirements/tuning.txt -c requirements/aws.txt \
+		-c requirements/openai.txt -c requirements/github.txt -o requirements/lock.txt
 	$(LOCK) requirements/servers.in -o requirements/servers.txt
 
 clean:

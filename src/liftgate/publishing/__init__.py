@@ -1,0 +1,1 @@
+"""From what was judged to what is published: one status, one comment. Pure; `commands/publish.py` talks to GitHub."""
