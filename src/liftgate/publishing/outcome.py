@@ -49,7 +49,8 @@ class AliasOutcome:
     """One alias of a change. `report` is its sealed report.json, also when only static stages ran.
 
     `key` is the content key under which its verdict is kept; `found` says that the verdict was found under it and
-    made again from stored answers, not asked for anew. `checklist` is that of a promotion.
+    made again from stored answers, not asked for anew. `next_step` is what may be started now, nobody's word missing:
+    the training, or the evaluation of what was trained. `checklist` is that of a promotion.
     """
 
     alias: str
@@ -64,6 +65,7 @@ class AliasOutcome:
     provider: str | None = None
     usd: str | None = None
     job_id: str | None = None
+    next_step: Literal["train", "evaluate"] | None = None
     findings: Sequence[Finding] = ()
     checklist: Sequence[Mapping[str, Any]] = ()
 
