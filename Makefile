@@ -39,8 +39,10 @@ check: install
 	@$(BIN)/python tools/write_files_doc.py --check
 	@$(BIN)/python tools/write_rules_doc.py --check
 	@$(BIN)/actionlint
-	@$(BIN)/zizmor --offline -q .github/workflows
+	@$(BIN)/zizmor --offline -q --pedantic action.yml .github/workflows
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-actions action.yml
+	@bash -n .github/action/install.sh
 	@echo "check: clean"
 
 $(VOCABULARY): requirements/vocabulary.txt $(STAMP)

@@ -1,0 +1,159 @@
+"""Workflows without GitHub or Docker: `act` in host mode, a real git remote, stubs for the actions of others."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+HERE = Path(__file__).parent
+PROJECT = HERE.parent.parent
+WORKFLOWS = PROJECT / ".github" / "workflows"
+BIN = Path(sys.executable).parent
+ACT = BIN / "act"
+# What a user of the template has: the program, the action and the workflows.
+TEMPLATE = ("action.yml", ".github", "src", "requirements", "pyproject.toml")
+REPOSITORY = "octocat/toy"
+USES = re.compile(
+    r"^\s*-?\s*uses:\s*(?P<action>[^\s@]+)@(?P<sha>\S+)(?:\s+#\s*(?P<version>v\d+\.\d+\.\d+))?", re.M
+)
+RUNNERS = ("ubuntu-latest", "ubuntu-slim", "self-hosted")
+
+
+def used_actions() -> dict[tuple[str, str], list[str]]:
+    """(action, sha) → the version comments beside it, over action.yml and every workflow."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for file in [PROJECT / "action.yml", *sorted(WORKFLOWS.glob("*.yml"))]:
+        for match in USES.finditer(file.read_text()):
+            found.setdefault((match["action"], match["sha"]), []).append(match["version"] or "")
+    return found
+
+
+def stub_of(action: str) -> Path:
+    """The folder of the stub of `owner/name`."""
+    return HERE / "stubs" / action.rsplit("/", 1)[-1]
+
+
+def git(root: Path, *arguments: str) -> str:
+    who = ["-c", "user.name=t", "-c", "user.email=t@t.invalid", "-c", "commit.gpgsign=false"]
+    command = ["git", "-C", str(root), *who, *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def copy_template(root: Path) -> None:
+    """The files of this project that a repository made from the template has, as they lie on disk now."""
+    listed = git(PROJECT, "ls-files", "-z", "--cached", "--others", "--exclude-standard", "--", *TEMPLATE)
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT / name).is_file():
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(PROJECT / name, root / name)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What act said of one run of a workflow."""
+
+    code: int
+    log: str
+    seconds: float
+    summary: str = ""
+
+    @property
+    def annotations(self) -> list[str]:
+        """Workflow commands that make annotations, as GitHub would read them."""
+        # act shows a command that it understood as a line of its own, without the colons.
+        return re.findall(r"(?:❗|🚧|⚠|💬|❓)\s+(::(?:error|warning|notice)[^\n]*)", self.log)
+
+    def steps(self) -> list[tuple[str, str]]:
+        """(✅ or ❌, name) of every main step that ended, in order."""
+        return re.findall(
+            r"(✅|❌)  (?:Success|Failure) - (?:Main )?(.+?)(?: \[[\d.msµ]+\])?$", self.log, re.M
+        )
+
+
+@dataclass
+class Runner:
+    """Runs workflows of one repository; `api` is GitHub's REST address, `folder` its own to keep files in."""
+
+    folder: Path
+    api: str = "http://127.0.0.1:9"
+    token: str = "token-of-the-run"
+    secrets: dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    variables: dict[str, str] = field(default_factory=dict)
+    default_branch: str = "main"
+
+    def run(
+        self,
+        clone: Path,
+        workflow: str,
+        event: str,
+        payload: Mapping[str, Any],
+        *,
+        run_id: int = 1,
+        actor: str = "ada",
+        inputs: Mapping[str, str] | None = None,
+        job: str | None = None,
+        timeout_s: float = 240,
+        extra: Sequence[str] = (),
+    ) -> Job:
+        """One run of `.github/workflows/<workflow>` in a clone as it lies there, which act copies first."""
+        work = self.folder / f"run-{run_id}-{time.monotonic_ns()}"
+        work.mkdir(parents=True)
+        (work / "event.json").write_text(
+            json.dumps({**payload, **({"inputs": dict(inputs)} if inputs else {})})
+        )
+        environment = {
+            "GITHUB_REPOSITORY": REPOSITORY,
+            "GITHUB_API_URL": self.api,
+            "GITHUB_RUN_ID": str(run_id),
+            "UV_CACHE_DIR": os.environ.get("UV_CACHE_DIR", str(Path.home() / ".cache" / "uv")),
+            "STUB_UV_BIN": str(BIN),
+            "STUB_ARTIFACTS": str(self.folder / "artifacts"),
+            "UV_LINK_MODE": "hardlink",
+            **self.env,
+        }
+        command = [str(ACT), event, "-e", str(work / "event.json")]
+        command += ["-W", f".github/workflows/{workflow}", "--no-cache-server", "--pull=false"]
+        command += ["--action-cache-path", str(work / "act"), "--defaultbranch", self.default_branch]
+        command += ["--actor", actor, "-s", f"GITHUB_TOKEN={self.token}"]
+        for runner in RUNNERS:
+            command += ["-P", f"{runner}=-self-hosted"]
+        for action, sha in used_actions():
+            if action != "actions/checkout":
+                command += ["--local-repository", f"{action}@{sha}={stub_of(action)}"]
+        for name, value in self.secrets.items():
+            command += ["-s", f"{name}={value}"]
+        for name, value in self.variables.items():
+            command += ["--var", f"{name}={value}"]
+        for name, value in environment.items():
+            command += ["--env", f"{name}={value}"]
+        command += ["-j", job] if job else []
+        started = time.monotonic()
+        with (work / "log").open("wb") as log:
+            done = subprocess.run(
+                [*command, *extra],
+                cwd=clone,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                check=False,
+                timeout=timeout_s,
+            )
+        seconds = time.monotonic() - started
+        return Job(done.returncode, (work / "log").read_text(errors="replace"), seconds)
+
+
+def load(path: Path) -> dict[str, Any]:
+    """A workflow or an action; YAML reads the key `on` as true."""
+    document = yaml.safe_load(path.read_text())
+    return {("on" if key is True else key): value for key, value in document.items()}
