@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from liftgate.errors import InputError
+from liftgate.git_credentials import with_token
 from liftgate.training.ledger import LedgerRefused
 
 BRANCH: Final = "liftgate-ledger"
@@ -162,7 +163,8 @@ class GitBranch:
         hooks = ("-c", "core.hooksPath=/dev/null", "-c", "gc.auto=0")
         command = ["git", "-C", str(self.root), *hooks, *arguments]
         try:
-            return subprocess.run(command, input=given, capture_output=True, check=False, env=_environment())
+            environment = with_token(_environment(), arguments)
+            return subprocess.run(command, input=given, capture_output=True, check=False, env=environment)
         except FileNotFoundError:
             raise InputError("git is not installed", hint="install git; the ledger is a git branch") from None
 
