@@ -6,6 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -37,7 +38,9 @@ def script() -> ModuleType:
     return module
 
 
-def run(tmp_path: Path, said: str, code: int = 0, **given: str) -> tuple[int, dict[str, str], str]:
+def run(
+    tmp_path: Path, said: str, code: int = 0, given: Mapping[str, str] | None = None
+) -> tuple[int, dict[str, str], str]:
     """The script around a `liftgate` that says `said`: exit code, outputs, log."""
     fake = tmp_path / "bin" / "liftgate"
     fake.parent.mkdir(exist_ok=True)
@@ -52,7 +55,7 @@ def run(tmp_path: Path, said: str, code: int = 0, **given: str) -> tuple[int, di
         "out": str(tmp_path),
         "bin": str(fake.parent),
     }
-    env = {f"LIFTGATE_{k.upper().replace('-', '_')}": v for k, v in {**inputs, **given}.items()}
+    env = {f"LIFTGATE_{k.upper().replace('-', '_')}": v for k, v in {**inputs, **(given or {})}.items()}
     env |= {"GITHUB_OUTPUT": str(tmp_path / "outputs"), "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-P", str(SCRIPT)], env=env, capture_output=True, text=True, check=False
@@ -64,7 +67,7 @@ def run(tmp_path: Path, said: str, code: int = 0, **given: str) -> tuple[int, di
 
 def test_inputs_become_words(tmp_path: Path) -> None:
     code, _, _ = run(
-        tmp_path, "{}", **{"base-ref": "origin/main", "head-sha": "a" * 40, "args": " --x=1\n  --y a/b \n"}
+        tmp_path, "{}", 0, {"base-ref": "origin/main", "head-sha": "a" * 40, "args": " --x=1\n  --y a/b \n"}
     )
     assert code == 0
     argv = (tmp_path / "argv").read_text().split()
@@ -93,7 +96,7 @@ def test_inputs_become_words(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_not_plainly_a_word_is_refused(tmp_path: Path, given: dict[str, str], reason: str) -> None:
-    code, outputs, log = run(tmp_path, "{}", **given)
+    code, outputs, log = run(tmp_path, "{}", 0, given)
     assert code == 2
     assert log.startswith(f"::error title=liftgate::{reason}")
     assert outputs["verdict"] == "error"
@@ -129,7 +132,7 @@ def test_a_command_that_dies_never_reads_as_a_pass(tmp_path: Path, said: str) ->
 def test_fail_on_says_when_the_step_fails(
     tmp_path: Path, code: int, fail_on: str, ends_with: int, verdict: str
 ) -> None:
-    ended, outputs, _ = run(tmp_path, "{}", code, **{"fail-on": fail_on})
+    ended, outputs, _ = run(tmp_path, "{}", code, {"fail-on": fail_on})
     assert (ended, outputs["verdict"], outputs["exit-code"]) == (ends_with, verdict, str(code))
 
 
