@@ -82,10 +82,17 @@ class CostPolicy:
 
 @dataclass(frozen=True)
 class ApprovalPolicy:
-    """How an approval must come about, and how long it lasts."""
+    """How an approval must come about, and how long it lasts.
+
+    `modes` are the ways that count on GitHub: `environment` (its reviewers let the run pass) and `label` (one of
+    `approvers` set it after the last push). Without approvers no label counts.
+    """
 
     self_approval: bool = False
     max_age_hours: int = 72
+    modes: tuple[str, ...] = ("environment", "label")
+    label: str = "liftgate-approve"
+    approvers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -206,8 +213,11 @@ class Policy:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of the canonical JSON of `to_dict`."""
-        return digest(self.to_dict())
+        """sha256 of the canonical JSON of `to_dict`, but for who approves how, which no verdict rests on."""
+        held = self.to_dict()
+        for name in ("modes", "label", "approvers"):
+            del held["approval"][name]
+        return digest(held)
 
     def min_lift_of(self, metric: str) -> float:
         """What a metric must rise by when it is the primary one: its own entry, else `min_lift`."""
@@ -251,7 +261,6 @@ _GROUPS: Mapping[str, type] = {
     "safety": SafetyPolicy,
     "latency": LatencyPolicy,
     "cost": CostPolicy,
-    "approval": ApprovalPolicy,
     "trigger": TriggerPolicy,
     "providers_by_classification": ProvidersPolicy,
     "sunset": SunsetPolicy,
@@ -267,6 +276,9 @@ def _typed(name: str, value: Any) -> Any:
         if "requests_per_month" in value:
             money["requests_per_month"] = value["requests_per_month"]
         return CostPolicy(**money)
+    if name == "approval":
+        listed: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
+        return ApprovalPolicy(**listed)
     if name == "providers_by_classification":
         return ProvidersPolicy(**{key: tuple(allowed) for key, allowed in value.items()})
     if name == "data" and "validation_share" in value:
