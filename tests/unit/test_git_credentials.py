@@ -11,7 +11,8 @@ import pytest
 from git_http_server import GitRemote
 from liftgate.git_credentials import with_token
 from liftgate.repository import git
-from liftgate.training.ledger_git import GitBranch, LedgerRefused
+from liftgate.training.ledger import LedgerRefused
+from liftgate.training.ledger_git import GitBranch
 from toy_project import git as plain_git
 
 TOKEN = "ghs_not-a-real-one"
