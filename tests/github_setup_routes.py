@@ -87,6 +87,8 @@ def _dispatch(call: Call) -> Reply:
         head_sha="d" * 40, head_branch=call.body["ref"], path=workflow["path"], event="workflow_dispatch",
         actor=call.actor, status="queued",
     )  # fmt: skip
+    if workflow["run_name"]:
+        made["display_title"] = str(workflow["run_name"]).format_map(inputs)
     file = str(workflow["path"]).rsplit("/", 1)[-1]
     repo.dispatches.append(
         {

@@ -222,11 +222,22 @@ class Repository:
         return self.issues[number]
 
     # runs
-    def add_workflow(self, file: str, *, state: str = "active", inputs: Sequence[str] | None = None) -> Body:
-        """A workflow file such as train.yml; `inputs` are the ones that it declares, None when any will do."""
+    def add_workflow(
+        self,
+        file: str,
+        *,
+        state: str = "active",
+        inputs: Sequence[str] | None = None,
+        run_name: str | None = None,
+    ) -> Body:
+        """A workflow file such as train.yml; `inputs` are the ones that it declares, None when any will do.
+
+        `run_name` is what `run-name:` makes of them, such as `train {digest}`.
+        """
         path = f".github/workflows/{file}"
         found = {"id": self.next_id(), "name": file, "path": path, "state": state}
         self.workflows[file] = {**found, "inputs": None if inputs is None else list(inputs)}
+        self.workflows[file]["run_name"] = run_name
         return self.workflows[file]
 
     def add_run(
@@ -250,6 +261,7 @@ class Repository:
         self.runs[identity] = {
             "id": identity,
             "name": file,
+            "display_title": file,
             "workflow_id": workflow["id"],
             "path": path,
             "event": event,
