@@ -32,6 +32,12 @@ Reasons = Mapping[str, Callable[[Mapping[str, Any]], str]]
 
 def headline(report: Report) -> str:
     """The verdict, what to do about the merge, and the one reason that weighs most. Plain text, one line."""
+    opening, why = told(report)
+    return clean(f"{opening}: {why}.", HEADLINE_LIMIT)
+
+
+def told(report: Report) -> tuple[str, str]:
+    """The verdict with what to do about the merge, and the reason without a full stop."""
     opening = WAVED_THROUGH if report.get("waved_through") else OPENINGS[report["verdict"]]
     match report["verdict"]:
         case "pass":
@@ -42,7 +48,7 @@ def headline(report: Report) -> str:
             why = _why_not(report, _UNCLEAR, "unclear", "not-measured") + _other_way_out(report)
     if report["verdict"] == "pass" or report.get("waved_through"):
         why = _signed_for(report) + why
-    return clean(f"{opening}: {why.rstrip('. ')}.", HEADLINE_LIMIT)
+    return opening, why.rstrip(". ")
 
 
 def _signed_for(report: Report) -> str:
