@@ -35,13 +35,18 @@ _STATUS: Final[Mapping[State, Literal["pending", "success", "failure", "error"]]
 
 @dataclass(frozen=True)
 class Waiting:
-    """What has to happen before the gate can go on: `what` in words, `who` may do it, `link` where."""
+    """What has to happen before the gate can go on: `what` as a noun, `who` may do it, `link` where.
+
+    `label` is one that also does it, set by one of them; `expires` says in words how long it lasts.
+    """
 
     what: str
     who: Sequence[str] = ()
     link: str | None = None
     usd: str | None = None
     digest: str | None = None
+    label: str | None = None
+    expires: str | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,7 @@ class AliasOutcome:
     next_step: Literal["train", "evaluate"] | None = None
     findings: Sequence[Finding] = ()
     checklist: Sequence[Mapping[str, Any]] = ()
+    stage: Literal["training", "evaluation"] | None = None
 
 
 @dataclass(frozen=True)
