@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any, Final, Literal, Protocol
 
 from liftgate.findings import Finding, Severity
+from liftgate.path_names import odd_name, printable
 
 Kind = Literal["data", "evals", "policy", "promotion", "rollback", "none"]
 Role = Literal["subject", "ruler", "evidence", "other"]
@@ -23,6 +24,7 @@ STEPS_OF: Final[Mapping[str, tuple[str, ...]]] = {
 }
 KINDS: Final[tuple[Kind, ...]] = ("data", "evals", "policy", "promotion", "rollback", "none")
 _RULER_FILES = {"policy.yaml", "prices.yaml", "sunsets.yaml"}
+_READ: Final = frozenset({"datasets", "evals", "models.yaml"})
 
 
 class Changed(Protocol):
@@ -91,9 +93,12 @@ def make_plan(
     """Classify a pull request.
 
     `known_aliases` have a suite in the ruler; `transitions` says per alias what models.yaml's change is;
-    `arms_only` names aliases whose suite.yaml changed in nothing but its arms.
+    `arms_only` names aliases whose suite.yaml changed in nothing but its arms. Paths that are refused for their name
+    are told in a finding and stand nowhere else.
     """
     known, arms = set(known_aliases), set(arms_only)
+    given = list(changed)
+    changed = [change for change in given if odd_name(change.path) is None]
     paths = tuple(_classify(change, arms) for change in changed)
     landing = _landing(paths, known, transitions)
     # The first prompts of a suite land with it: there is nothing yet that they could flatter.
@@ -108,11 +113,11 @@ def make_plan(
         for alias in [path.alias] if path.alias else sorted(known):
             kinds.setdefault(alias, set()).add(path.kind)
     # A rollback is one only when nothing else changes; beside anything else it is judged like a promotion.
-    alone = all(p.path == "models.yaml" for p in paths)
+    alone = all(change.path == "models.yaml" for change in given)
     for alias, transition in transitions.items():
         kind: Kind = "rollback" if transition == "rollback" and alone else "promotion"
         kinds.setdefault(alias, set()).add(kind)
-    findings = [*_special(changed, paths), *_split(gated), *_unknown(kinds, known)]
+    findings = [*_odd(given), *_special(changed, paths), *_split(gated), *_unknown(kinds, known)]
     ordered = {alias: tuple(k for k in KINDS if k in found) for alias, found in sorted(kinds.items())}
     if transitions:
         only_rollback = alone and all(t == "rollback" for t in transitions.values())
@@ -187,6 +192,21 @@ def _unknown(kinds: Mapping[str, set[Kind]], known: set[str]) -> Iterable[Findin
             f"{alias!r} has no suite in the base branch; land evals/{alias}/ first, in a pull request of its own",
             f"evals/{alias}/suite.yaml",
         )
+
+
+def _odd(changed: Iterable[Changed]) -> Iterable[Finding]:
+    """Names that are refused wherever they could be read; elsewhere they are nobody's business here."""
+    for change in changed:
+        top, _, below = change.path.partition("/")
+        read = top if below or top.casefold() == "models.yaml" else ""
+        if read.casefold() not in _READ or change.status == "deleted":
+            continue
+        why = odd_name(change.path)
+        if why is None and read not in _READ:
+            why = f"differs from {read.casefold()} in case only"
+        if why is not None:
+            message = f"the path {why}; nothing is read from it, and nothing passes with it: rename it"
+            yield Finding("odd-path", Severity.ERROR, message, printable(change.path))
 
 
 def _special(changed: Iterable[Changed], paths: Iterable[Classified]) -> Iterable[Finding]:

@@ -5,14 +5,17 @@ Files of a pull request are read as data; nothing is checked out and no hook, fi
 
 from __future__ import annotations
 
+import datetime
+import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from liftgate.errors import InputError
 from liftgate.files import write_bytes
+from liftgate.git_credentials import with_token
 
 Status = Literal["added", "modified", "deleted"]
 _STATUS: dict[str, Status] = {"A": "added", "M": "modified", "D": "deleted", "T": "modified"}
@@ -32,7 +35,8 @@ def git(root: Path, *arguments: str) -> bytes:
     """Run one git command in `root` and return its output. Raises `InputError` when git says no."""
     command = ["git", "-C", str(root), "-c", "core.quotePath=false", *arguments]
     try:
-        done = subprocess.run(command, capture_output=True, check=False)
+        environment = with_token(os.environ, arguments)
+        done = subprocess.run(command, capture_output=True, check=False, env=environment)
     except FileNotFoundError:
         raise InputError("git is not installed", hint="install git; Liftgate reads history with it") from None
     if done.returncode:
@@ -146,20 +150,109 @@ def show(root: Path, commit: str, path: str) -> bytes | None:
     return git(root, "cat-file", "blob", blob)
 
 
+@dataclass(frozen=True)
+class TreeEntry:
+    """One entry of a commit's tree. `special` is as in `Change`; `size` of a plain file in bytes, else 0."""
+
+    path: str
+    blob: str
+    size: int
+    special: str | None = None
+
+
+def tree(root: Path, commit: str, *folders: str) -> list[TreeEntry]:
+    """Everything under these folders or files at a commit, in git's order, whatever its name."""
+    places = [f":(top,literal){folder}" for folder in folders]
+    listed = git(root, "ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", *places)
+    found = []
+    for line in listed.decode("utf-8", "surrogateescape").split("\0"):
+        if line:
+            meta, path = line.split("\t", 1)
+            mode, _, blob, size = meta.split()
+            special = {_SYMLINK: "symlink", _SUBMODULE: "submodule"}.get(mode)
+            plain = mode.startswith("100")
+            found.append(
+                TreeEntry(path, blob, int(size) if plain else 0, None if plain else special or "folder")
+            )
+    return found
+
+
+def blobs(root: Path, ids: Sequence[str]) -> Iterator[bytes]:
+    """The bytes of many blobs in the order asked for, by one git process. Raises `InputError` for one that is gone."""
+    if not ids:
+        return
+    command = ["git", "-C", str(root), "cat-file", "--batch"]
+    try:
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    except FileNotFoundError:
+        raise InputError("git is not installed", hint="install git; Liftgate reads history with it") from None
+    with process:
+        asking, answering = process.stdin, process.stdout
+        if asking is None or answering is None:
+            raise InputError("git cat-file gave no pipe")
+        try:
+            for each in ids:
+                asking.write(f"{each}\n".encode())
+                asking.flush()
+                said = answering.readline().split()
+                if len(said) != 3 or said[1] != b"blob":
+                    raise InputError(
+                        f"the content {each[:12]} is not in this clone",
+                        hint="fetch it: a partial or shallow clone does not hold everything",
+                    )
+                data = answering.read(int(said[2]))
+                answering.read(1)
+                yield data
+        finally:
+            asking.close()
+            process.terminate()
+
+
+def versions(
+    root: Path, commit: str, path: str, limit: int
+) -> list[tuple[str, datetime.datetime, bytes | None]]:
+    """A file after each first-parent commit that changed it, oldest first: (commit, committed at, bytes).
+
+    At most the newest `limit` of them; in a shallow clone its oldest commit counts as one. The bytes are None where
+    the file is gone.
+    """
+    told = git(
+        root,
+        "log",
+        "--first-parent",
+        "--no-show-signature",
+        f"--max-count={limit}",
+        "--format=%H %ct",
+        commit,
+        "--",
+        f":(top,literal){path}",
+    )
+    commits = [line.split(" ") for line in reversed(told.decode().splitlines())]
+    asked = "".join(f"{name}:{path}\n" for name, _ in commits).encode()
+    done = subprocess.run(
+        ["git", "-C", str(root), "cat-file", "--batch"], input=asked, capture_output=True, check=True
+    )
+    found, at = [], 0
+    for name, seconds in commits:
+        end = done.stdout.index(b"\n", at)
+        said = done.stdout[at:end].rsplit(b" ", 2)
+        size = int(said[2]) if said[-1] != b"missing" else None
+        data = done.stdout[end + 1 : end + 1 + (size or 0)] if said[1] == b"blob" else None
+        found.append((name, datetime.datetime.fromtimestamp(int(seconds), datetime.UTC), data))
+        at = end + 1 + (0 if size is None else size + 1)
+    return found
+
+
 def materialise(root: Path, commit: str, folder: str, target: Path) -> list[str]:
     """Write every plain file under `folder` at a commit below `target`; returns their paths."""
-    listed = git(root, "ls-tree", "-r", "-z", "--full-tree", commit, "--", f":(top,literal){folder}")
-    written = []
-    for line in listed.decode("utf-8", "surrogateescape").split("\0"):
-        if not line:
-            continue
-        meta, path = line.split("\t", 1)
-        mode, _, blob = meta.split(" ")
-        if not mode.startswith("100") or ".." in PurePosixPath(path).parts:
-            continue
-        write_bytes(target / path, git(root, "cat-file", "blob", blob))
-        written.append(path)
-    return written
+    plain = [
+        entry
+        for entry in tree(root, commit, folder)
+        if entry.special is None and ".." not in PurePosixPath(entry.path).parts
+    ]
+    for entry, data in zip(plain, blobs(root, [each.blob for each in plain]), strict=True):
+        write_bytes(target / entry.path, data)
+    return [entry.path for entry in plain]
 
 
 def keeps(path: Path) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.file_check import FileCheck, about_waivers, check_file, read_policy
 from liftgate.commands.golden_check import GoldenCheck, check_golden
+from liftgate.commands.places import Places
 from liftgate.data import s3, storage
 from liftgate.data.beside import dataset_deleted, missing_card, missing_dataset_file, uncommitted_change
 from liftgate.data.card import Card, Release, read_card
@@ -184,7 +185,7 @@ def check_alias(
     together.raise_all()
     found = [*with_policy(found, policy.rules), *about_waivers(files, today), *lowered]
     found += golden.findings if golden else ()
-    place = _Places(ruler.folder, root)
+    place = Places(ruler.folder, root)
     return AliasCheck(
         alias,
         newest.version if newest else None,
@@ -273,27 +274,3 @@ def _named_as_in(commit: str | None, folder: Path) -> Iterator[None]:
                 for one in each
             ]
         ) from None
-
-
-class _Places:
-    """Places as the repository knows them, not where a ruler was unpacked or a root was named."""
-
-    def __init__(self, *folders: Path) -> None:
-        self.prefixes = [f"{folder}/" for folder in folders if str(folder) != "."]
-
-    def text(self, text: str) -> str:
-        for prefix in self.prefixes:
-            text = text.replace(prefix, "")
-        return text
-
-    def finding(self, finding: Finding) -> Finding:
-        path = None if finding.path is None else self.text(finding.path)
-        return replace(finding, path=path, message=self.text(finding.message))
-
-    def check(self, file: FileCheck) -> FileCheck:
-        waived = tuple(
-            Waived(self.finding(each.finding), replace(each.waiver, path=self.text(each.waiver.path)))
-            for each in file.waived
-        )
-        findings = tuple(map(self.finding, file.findings))
-        return replace(file, path=self.text(file.path), findings=findings, waived=waived)

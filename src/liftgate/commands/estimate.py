@@ -21,14 +21,14 @@ if TYPE_CHECKING:
     from liftgate.training.budget import Spent
     from liftgate.training.cost import Price
     from liftgate.training.estimate import Estimate, EvaluationCost
-    from liftgate.training.rendering import TokenizedRow
+    from liftgate.training.rendering import TrainedRow
 
 
 class Tokenized(NamedTuple):
     """Training and validation rows in tokens, and what was found that need not stop the training."""
 
-    train: list[TokenizedRow]
-    validation: list[TokenizedRow]
+    train: list[TrainedRow]
+    validation: list[TrainedRow]
     findings: list[Finding]
 
 
@@ -126,24 +126,26 @@ def tokenized(subject: Subject, base: Base, rules: Mapping[str, str] | None = No
     from liftgate.files import read_bytes
     from liftgate.findings import blocks, with_policy
     from liftgate.training.rendering import UnrenderableRow, load_renderer
+    from liftgate.training.rows import trained_row
 
     renderer = load_renderer(base.folder, base.tokenizer_sha256)
-    limit = int(subject.manifest(base.revision).hyperparameters["max_length"])
-    split: list[list[TokenizedRow]] = []
+    manifest = subject.manifest(base.revision)
+    limit = int(manifest.hyperparameters["max_length"])
+    split: list[list[TrainedRow]] = []
     findings: list[Finding] = []
     for path in (subject.train_path, subject.validation_path):
-        rows: list[TokenizedRow] = []
+        rows: list[TrainedRow] = []
         if path is not None:
             dataset = read_rows(read_bytes(subject.data(path), "dataset"), as_written(path))
             seen: list[RenderedRow] = []
             for row in dataset.rows:
                 try:
-                    rendered = renderer.row(row.messages, row.tools)
+                    rendered, dropped = trained_row(renderer, row, manifest.method)
                 except UnrenderableRow as error:
                     seen.append(RenderedRow(row.line, problem=str(error)))
                     continue
-                dropped = renderer.dropped(row.messages, rendered)
-                seen.append(RenderedRow(row.line, len(rendered.input_ids), dropped))
+                longest = max(answer.tokens for answer in rendered.answers)
+                seen.append(RenderedRow(row.line, longest, dropped))
                 rows.append(rendered)
             findings += rendering_findings(Context(dataset, rendering=Rendering(limit, seen)))
         split.append(rows)
@@ -161,13 +163,14 @@ def estimate_training(
     base: Base | None,
     ruler: Ruler,
     today: datetime.date,
-    rows: list[TokenizedRow] | None = None,
+    rows: list[TrainedRow] | None = None,
     *,
     evaluation: EvaluationCost | None = None,
     spent: Iterable[Spent] = (),
 ) -> Estimate:
-    """Price a change by the ruler's prices, budget and table of ends; `base` is None for a hosted training.
+    """Price a change by the ruler's prices, budget and table of ends.
 
+    `base` is None for a hosted training, and for a local one whose model is not at hand: its tokens are then a range.
     `rows` are the training rows where they are already tokenized; `spent` what the ledger's jobs cost, `today` a UTC
     day.
     """
@@ -176,7 +179,9 @@ def estimate_training(
     from liftgate.training.epochs import epochs_of, overfit_risk
     from liftgate.training.estimate import estimate
 
-    manifest = subject.manifest(None if base is None else base.revision)
+    # The revision decides weights, not prices.
+    unpriced = None if subject.is_hosted else "not looked up"
+    manifest = subject.manifest(unpriced if base is None else base.revision)
     region = os.environ.get("AWS_REGION") if manifest.provider == "bedrock" else None
     price = price_for(ruler.prices, manifest.provider, manifest.base, region)
     found: list[Finding] = []
@@ -188,7 +193,7 @@ def estimate_training(
         checked = None if validation is None else validation.tokens
     else:
         held = tokenized(subject, base, ruler.policy.rules).train if rows is None else rows
-        count, tokens = len(held), Tokens.exactly(sum(len(row.input_ids) for row in held))
+        count, tokens = len(held), Tokens.exactly(sum(row.tokens for row in held))
         checked = None
     epochs = epochs_of(manifest.hyperparameters["epochs"], count, manifest.base, price)
     found += overfit_risk(epochs, count, f"datasets/{subject.card.alias}/card.yaml")

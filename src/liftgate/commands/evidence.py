@@ -75,11 +75,13 @@ def rebuild(
     policy: Policy | None = None,
     policy_sha256: str | None = None,
     today: datetime.date | None = None,
+    findings_now: Sequence[Finding] = (),
 ) -> Judged:
     """The report of a run folder, made again from its answers.
 
-    `policy` and `today` stand for another policy and another day than those it was judged by. Raises `InputError`
-    with the file that is missing, was altered, or cannot be used.
+    `policy` and `today` stand for another policy and another day than those it was judged by, `findings_now` for what
+    is found of the same change today: it takes the place of what was found then. Raises `InputError` with the file
+    that is missing, was altered, or cannot be used.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder", hint="liftgate run writes .liftgate/<alias>")
@@ -96,7 +98,12 @@ def rebuild(
         decisions=_decisions(folder, kept, today),
     )
     candidate = next((arm.comparison for arm in arms if arm.name == "candidate"), None)
-    findings = [Finding.from_dict(item) for item in read_json(folder / FINDINGS)["findings"]]
+    then = [Finding.from_dict(item) for item in read_json(folder / FINDINGS)["findings"]]
+    told = {(each.rule, each.path, each.line) for each in findings_now}
+    findings = [
+        *(each for each in then if (each.rule, each.path, each.line) not in told),
+        *findings_now,
+    ]
     paid = training_cost(kept["estimate"], kept["training"])
     decision = decide(findings, candidate, arms, policy=policy, training=paid)
     fields = {field.name for field in dataclasses.fields(Evidence)} - _COMPUTED
