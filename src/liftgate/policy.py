@@ -116,6 +116,25 @@ class SunsetPolicy:
 
 
 @dataclass(frozen=True)
+class RolloutPolicy:
+    """How a variant goes out: the steps in percent, what must be there before the next one, and how old it may be.
+
+    `reevaluation_cycles` passes, `min_cycle_days` apart, must be in the ledger before the default model goes. A
+    minimum of 0 waives it.
+    """
+
+    steps: tuple[int, ...] = (0, 5, 25, 100)
+    min_hours: int = 24
+    min_shadow_requests: int = 200
+    max_error_share: float = 0.01
+    max_share_429: float = 0.01
+    max_load_report_days: int = 90
+    max_rollback_drill_days: int = 180
+    reevaluation_cycles: int = 2
+    min_cycle_days: int = 14
+
+
+@dataclass(frozen=True)
 class ProvidersPolicy:
     """Who may hold rows, by the card's data_classification, beside the machine itself."""
 
@@ -171,6 +190,7 @@ class Policy:
     trigger: TriggerPolicy = field(default_factory=TriggerPolicy)
     providers_by_classification: ProvidersPolicy = field(default_factory=ProvidersPolicy)
     sunset: SunsetPolicy = field(default_factory=SunsetPolicy)
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     errors: ErrorsPolicy = field(default_factory=ErrorsPolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
     insufficient_evidence: str = "fail"
@@ -213,8 +233,11 @@ class Policy:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of the canonical JSON of `to_dict`, but for who approves how, which no verdict rests on."""
-        held = self.to_dict()
+        """sha256 of the canonical JSON of `to_dict`, but for `rollout` and who approves how.
+
+        No verdict rests on those.
+        """
+        held = {name: value for name, value in self.to_dict().items() if name != "rollout"}
         for name in ("modes", "label", "approvers"):
             del held["approval"][name]
         return digest(held)
@@ -264,6 +287,7 @@ _GROUPS: Mapping[str, type] = {
     "trigger": TriggerPolicy,
     "providers_by_classification": ProvidersPolicy,
     "sunset": SunsetPolicy,
+    "rollout": RolloutPolicy,
     "errors": ErrorsPolicy,
     "data": DataPolicy,
 }
@@ -281,6 +305,8 @@ def _typed(name: str, value: Any) -> Any:
         return ApprovalPolicy(**listed)
     if name == "providers_by_classification":
         return ProvidersPolicy(**{key: tuple(allowed) for key, allowed in value.items()})
+    if name == "rollout" and "steps" in value:
+        return RolloutPolicy(**{**value, "steps": tuple(value["steps"])})
     if name == "data" and "validation_share" in value:
         return DataPolicy(**{**value, "validation_share": tuple(value["validation_share"])})
     return _GROUPS[name](**value) if name in _GROUPS else value
@@ -354,6 +380,9 @@ def _contradictions(policy: Policy) -> Iterator[Contradiction]:
         )
     if policy.cost.auto_approve_usd > policy.cost.max_training_usd:
         yield (("cost", "auto_approve_usd"), "is more than max_training_usd allows at all")
+    steps = policy.rollout.steps
+    if steps[0] != 0 or steps[-1] != 100 or list(steps) != sorted(set(steps)):
+        yield (("rollout", "steps"), "must rise from 0 to 100, each step higher than the one before")
     low, high = policy.data.validation_share
     if not 0 <= low <= high < 1:
         yield (("data", "validation_share"), f"[{low:g}, {high:g}] is not a range between 0 and 1")

@@ -26,9 +26,10 @@ from liftgate.files import read_bytes, read_json, sha256_bytes, sha256_file
 from liftgate.findings import Finding, Severity
 from liftgate.plan import Plan, make_plan
 from liftgate.policy import Policy
+from liftgate.registry.history import State, of_alias, states
 from liftgate.registry.models import Alias, Model, Models, Variant, read_models
 from liftgate.registry.transitions import transition
-from liftgate.repository import Change, changes, commit_of, materialise, show
+from liftgate.repository import Change, changes, commit_of, materialise, show, versions
 from liftgate.training.cost import Price, read_prices
 from liftgate.training.manifest import Manifest, hosted_hyperparameters, local_hyperparameters
 
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from liftgate.verdict.judge import Calibration
 
 CALIBRATION = "calibration.json"
+HISTORY_LIMIT = 200
+"""Changes of models.yaml that are looked at; a step that lasts longer than so many is long enough."""
 
 
 @dataclass(frozen=True)
@@ -336,8 +339,18 @@ def _transitions(root: Path, base: str, head: str, changed: Sequence[Change]) ->
     before, after = _registry(root, base), _registry(root, head)
     old = before.aliases if before else {}
     new = after.aliases if after else {}
-    found = {name: transition(old.get(name), new.get(name)) for name in sorted(old.keys() | new.keys())}
+    names = sorted(old.keys() | new.keys())
+    found = {name: transition(old.get(name), new.get(name)) for name in names}
+    if "promotion" in found.values() and len(changed) == 1:
+        # Only history tells a promotion from going back to what was; beside another file it would be none.
+        history = registry_history(root, base)
+        found = {name: transition(old.get(name), new.get(name), of_alias(history, name)) for name in names}
     return {name: kind for name, kind in found.items() if kind}
+
+
+def registry_history(root: Path, base: str) -> tuple[State, ...]:
+    """models.yaml as the newest first-parent commits of the base branch had it, oldest first."""
+    return states(versions(root, base, "models.yaml", HISTORY_LIMIT))
 
 
 def _registry(root: Path, commit: str) -> Models | None:

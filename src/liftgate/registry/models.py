@@ -35,12 +35,13 @@ class Variant:
 
 @dataclass(frozen=True)
 class Alias:
-    """The name callers use, its default model and its variants."""
+    """The name callers use, its default model and its variants. `source` is its text in the file, with comments."""
 
     name: str
     default: Model
     variants: Mapping[str, Variant]
     entry: Mapping[str, Any]
+    source: str = field(default="", compare=False, repr=False)
 
     @property
     def promoted(self) -> Variant | None:
@@ -70,12 +71,25 @@ class Models:
 def read_models(text: str | bytes, path: str = "models.yaml") -> Models:
     """Parse and check a registry. Raises `InputError` with every problem."""
     document = load(text, path, "models")
-    return Models(
-        path, {name: _alias(name, entry) for name, entry in document.data["models"].items()}, document
-    )
+    lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).split("\n")
+    entries = document.data["models"]
+    starts = sorted({document.line(("models", name)) for name in entries})
+    ends = dict(zip(starts, [*(start - 1 for start in starts[1:]), len(lines)], strict=True))
+    aliases = {}
+    for name, entry in entries.items():
+        start = document.line(("models", name))
+        aliases[name] = _alias(name, entry, _source(lines[start - 1 : ends[start]]))
+    return Models(path, aliases, document)
 
 
-def _alias(name: str, entry: Mapping[str, Any]) -> Alias:
+def _source(lines: list[str]) -> str:
+    """The text of an entry; blank lines and comments after it belong to what follows."""
+    while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
+        lines = lines[:-1]
+    return "\n".join(lines)
+
+
+def _alias(name: str, entry: Mapping[str, Any], source: str) -> Alias:
     variants = {
         variant: Variant(
             variant,
@@ -87,7 +101,7 @@ def _alias(name: str, entry: Mapping[str, Any]) -> Alias:
         )
         for variant, item in (entry.get("variants") or {}).items()
     }
-    return Alias(name, _model(entry["default"]), variants, entry)
+    return Alias(name, _model(entry["default"]), variants, entry, source)
 
 
 def _model(entry: Mapping[str, Any]) -> Model:

@@ -1,0 +1,82 @@
+"""The registry as the base branch had it, one state a first-parent commit: since when a step lasts, what was before."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from liftgate.errors import InputError
+from liftgate.registry.models import Alias, Models, Variant, read_models
+from liftgate.registry.transitions import identity
+
+
+@dataclass(frozen=True)
+class State:
+    """models.yaml after one commit. `models` is None where it was not there or cannot be read any more."""
+
+    commit: str
+    at: datetime.datetime
+    models: Models | None
+
+    def alias(self, name: str) -> Alias | None:
+        """The alias, where it was there."""
+        return None if self.models is None else self.models.aliases.get(name)
+
+    def variant(self, alias: str, name: str) -> Variant | None:
+        """The variant, where it was there."""
+        found = self.alias(alias)
+        return None if found is None else found.variants.get(name)
+
+
+def states(versions: Iterable[tuple[str, datetime.datetime, bytes | None]]) -> tuple[State, ...]:
+    """Read versions of the file, oldest first; the last is what the base branch holds now.
+
+    No state is older than the one before it, whatever its commit claims.
+    """
+    made: list[State] = []
+    for commit, at, data in versions:
+        made.append(State(commit, max(at, made[-1].at) if made else at, _read(data)))
+    return tuple(made)
+
+
+def of_alias(history: Sequence[State], name: str) -> tuple[Alias | None, ...]:
+    """One alias through the history, oldest first."""
+    return tuple(state.alias(name) for state in history)
+
+
+def step_began(history: Sequence[State], alias: str, variant: Variant) -> datetime.datetime | None:
+    """Since when callers get `variant` at the share that it has now; None when the history does not say."""
+
+    def same(there: Variant) -> bool:
+        return identity(there) == identity(variant) and there.rollout_percent == variant.rollout_percent
+
+    return _since(history, alias, variant.name, same)
+
+
+def at_full_since(history: Sequence[State], alias: str, variant: Variant) -> datetime.datetime | None:
+    """Since when every caller gets this model, to which the share of 100% belongs; None when they do not."""
+
+    def full(there: Variant) -> bool:
+        return identity(there) == identity(variant) and there.rollout_percent == 100
+
+    return _since(history, alias, variant.name, full)
+
+
+def _since(
+    history: Sequence[State], alias: str, name: str, holds: Callable[[Variant], bool]
+) -> datetime.datetime | None:
+    began = None
+    for state in reversed(history):
+        there = state.variant(alias, name)
+        if there is None or not holds(there):
+            break
+        began = state.at
+    return began
+
+
+def _read(data: bytes | None) -> Models | None:
+    try:
+        return None if data is None else read_models(data)
+    except InputError:
+        return None
