@@ -11,13 +11,14 @@ from liftgate.commands.answerers import endpoint_of, endpoint_of_suite, in_order
 from liftgate.commands.evaluate import evaluate, evaluate_pair
 from liftgate.commands.judging import Budget
 from liftgate.commands.spending import Spending
-from liftgate.errors import StillRunning
+from liftgate.errors import InputError, StillRunning
 from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.endpoints import Endpoint, Settings, open_endpoint
 from liftgate.evaluation.limits import Limits
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.runner import can_pair
 from liftgate.evaluation.runs import EvalRun
+from liftgate.evaluation.shards import Batches
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.findings import Finding, Severity
 from liftgate.policy import Policy
@@ -46,6 +47,8 @@ class Answering:
     resume_command: str
     promoted: Variant | None = None
     spending: Spending | None = None
+    only: frozenset[str] | None = None
+    """The cases of a shard; None asks all of them."""
     prices: dict[int, TokenPrice] = field(default_factory=dict)
     """By the identity of an open endpoint: what its answers cost."""
     about: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -107,6 +110,7 @@ class Answering:
                 models=(names[pair[0].model], names[pair[1].model]),
                 store=self.store,
                 safety_repeats=range(self.policy.safety.first_pass_runs),
+                only=self.only,
                 held=held,
                 budget=self._judges(),
             )
@@ -142,6 +146,11 @@ class Answering:
         return self._at(opened, None if self.spending is None else self.spending.price("local", name))
 
     def _at(self, endpoint: Endpoint, price: TokenPrice | None) -> Endpoint:
+        if self.only is not None and isinstance(endpoint, Batches):
+            raise InputError(
+                "a model on this machine answers in batches, whose answers depend on what is asked beside them",
+                hint="run without --shard: such a model asks nobody over the network",
+            )
         if price is not None:
             self.prices[id(endpoint)] = price
         return endpoint
@@ -195,7 +204,7 @@ class Answering:
                 store=self.store,
                 repeats=quality_repeats,
                 safety_repeats=first if repeats is None else repeats,
-                only=only,
+                only=self.only if only is None else only,
                 against=against,
                 limits=None if self.spending is None else self.spending.held(self.prices[id(endpoint)]),
                 budget=self._judges(),

@@ -155,6 +155,7 @@ def evaluate_pair(
     store: ResponseStore | None = None,
     repeats: Iterable[int] = (0,),
     safety_repeats: Iterable[int] = (0,),
+    only: Collection[str] | None = None,
     held: PairLimits | None = None,
     budget: Budget | None = None,
     tally: Tally | None = None,
@@ -164,7 +165,7 @@ def evaluate_pair(
     from liftgate.evaluation.runner import run_pair
 
     first, second = (
-        asking_of(folder, arm, endpoint, None, store, repeats, safety_repeats, None)
+        asking_of(folder, arm, endpoint, None, store, repeats, safety_repeats, only)
         for arm, endpoint in zip(arms, endpoints, strict=True)
     )
     later_of(folder, arms[0], first, budget=budget).check(first.questions)

@@ -28,10 +28,13 @@ OVER_BUDGET: Final = "over-budget"
 
 
 class Purse:
-    """Money that several runs share: what they spent, what lost attempts may have cost, what is in flight."""
+    """Money that several runs share: what they spent, what lost attempts may have cost, what is in flight.
 
-    def __init__(self, max_usd: Decimal | None = None) -> None:
-        self.max_usd = max_usd
+    From a `closed` one nothing is paid, free requests included: whoever holds it has every answer or stops.
+    """
+
+    def __init__(self, max_usd: Decimal | None = None, *, closed: bool = False) -> None:
+        self.max_usd, self.closed = max_usd, closed
         self.usd = self.unconfirmed_usd = self.reserved = Decimal(0)
         self.over_budget = False
         self.lock = threading.RLock()
@@ -39,6 +42,8 @@ class Purse:
     def fits(self, usd: Decimal) -> bool:
         """Whether so much more may be spent."""
         spent = self.usd + self.unconfirmed_usd + self.reserved
+        if self.closed:
+            return False
         return self.max_usd is None or spent + usd <= self.max_usd
 
 
@@ -90,6 +95,8 @@ class Limits:
     @property
     def reached(self) -> str | None:
         """Which limit has stopped the run, as a person says it."""
+        if self.over_budget and self._purse.closed:
+            return "no model is asked here: answers come from the shards alone"
         if self.over_budget:
             return f"the budget of ${self.max_usd} has no room for another request"
         if self.remaining_s() <= 0:

@@ -6,14 +6,16 @@ request is asked once, whatever the number of shards.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final, Protocol, runtime_checkable
 
+from liftgate.data.golden import Case
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation.completion import Request
 from liftgate.evaluation.endpoints import Endpoint
+from liftgate.files import canonical
 from liftgate.training.cost import money
 
 _OWN_KEYS: Final = frozenset({"aggregates", "part", "usage", "results_sha256"})
@@ -48,6 +50,26 @@ class Shard:
                 hint=f"use at most {len(groups)} shards",
             )
         return ours
+
+
+def share_of_cases(shard: Shard, suites: Iterable[Iterable[Case]]) -> frozenset[str]:
+    """The ids of the cases that are this shard's, of the golden cases and of each further suite in turn.
+
+    Cases that ask the same belong to one shard, so that no request is paid for twice. Raises `InputError` when
+    there are fewer different golden cases than shards.
+    """
+    place: dict[str, int] = {}
+    for number, cases in enumerate(suites):
+        groups: dict[bytes, int] = {}
+        for case in cases:
+            asked = canonical([list(case.messages), list(case.tools), case.context])
+            place.setdefault(case.id, groups.setdefault(asked, len(groups)) % shard.of)
+        if number == 0 and len(groups) < shard.of:
+            raise InputError(
+                f"{len(groups)} different golden cases cannot be shared by {shard.of} shards",
+                hint=f"use at most {len(groups)} shards",
+            )
+    return frozenset(case for case, number in place.items() if number == shard.number - 1)
 
 
 @runtime_checkable
