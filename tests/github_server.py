@@ -226,7 +226,8 @@ class GitHubServer:
         if identity is None:
             return Reply(401, {"message": "Requires authentication"})
         if not _allowed(identity, permission):
-            return Reply(403, {"message": "Resource not accessible by integration"})
+            needed = {"X-Accepted-GitHub-Permissions": permission.replace("-", "_").replace(":", "=")}
+            return Reply(403, {"message": "Resource not accessible by integration"}, needed)
         call = Call(
             request.method, request.path, names, request.query, request.body, base, identity.login,
             self.repositories, self.teams, identity.integration,

@@ -15,7 +15,12 @@ StatusState = Literal["pending", "success", "failure", "error"]
 
 
 class GitHubRefused(ProviderError):
-    """GitHub said no, or could not be reached; `code` is the HTTP status, None when there was no answer."""
+    """GitHub said no, or could not be reached; `code` is the HTTP status, None when there was no answer.
+
+    `lost` is True when a request that changes something got no answer and may have been done.
+    """
+
+    lost = False
 
     def __init__(self, sentence: str, *, code: int | None = None, hint: str | None = None) -> None:
         super().__init__(sentence, hint=hint)
