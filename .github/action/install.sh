@@ -27,8 +27,9 @@ export UV_NO_PROGRESS=1 UV_LINK_MODE="${UV_LINK_MODE:-hardlink}" VIRTUAL_ENV=$ho
 uv venv --quiet --no-project --python "${LIFTGATE_PYTHON:->=3.11}" "$VIRTUAL_ENV"
 uv pip install --quiet --require-hashes --no-deps --no-build "${locks[@]}"
 if [ $torch = yes ]; then
-    # The build of torch that fits differs between machines, so it is pinned by version; all that it needs is hashed above.
-    uv pip install --quiet --no-deps --no-build --requirements "$action/requirements/torch.txt"
+    # The build of torch that fits differs between machines (UV_TORCH_BACKEND, UV_FIND_LINKS), and it pins its own
+    # CUDA libraries; all else that it needs is here already, by hash.
+    uv pip install --quiet --no-build --requirements "$action/requirements/torch.txt"
 fi
 
 # The package is this checkout itself: nothing is built, so no build system has to be trusted or fetched.
