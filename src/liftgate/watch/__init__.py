@@ -1,0 +1,1 @@
+"""After the merge: what callers are given today, looked at again; one issue for each subject. Pure."""
