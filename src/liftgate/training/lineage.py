@@ -38,13 +38,15 @@ class Lineage:
 
 def lineage(ledger: Ledger, digest: str, job_id: str | None = None) -> Lineage:
     """Everything that the ledger holds under a digest."""
-    verdicts = (entry for _, entry in ledger.entries("verdicts"))
+    found = (entry for _, entry in ledger.entries("verdicts") if entry.get("manifest_digest") == digest)
+    # One report stands under the key of its answers and under that of the change that it was made for.
+    verdicts = {entry["report_sha256"]: entry for entry in found}
     return Lineage(
         digest,
         ledger.read(plan_name(digest)),
         tuple(entry for _, entry in ledger.entries(f"approvals/{digest}")),
         read_standing(ledger, digest),
-        tuple(each for each in verdicts if each.get("manifest_digest") == digest),
+        tuple(verdicts.values()),
         job_id,
     )
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.ledgers import add_ledger, open_ledger
-from liftgate.errors import ExitCode, InputError
+from liftgate.errors import ExitCode, InputError, Problem
+
+if TYPE_CHECKING:
+    from liftgate.training.ledger import Ledger
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,10 +23,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--root", type=Path, default=Path(), metavar="DIR", help="the clone (default: here)")
     parser.add_argument("--json", action="store_true", help="the entry on stdout")
     add_ledger(parser)
+    change = parser.add_argument_group(
+        "the change that the folder was made for, to find its verdict by content"
+    )
+    change.add_argument(
+        "--results-branch",
+        nargs="?",
+        const="origin",
+        metavar="REMOTE",
+        help="keep the folder on the branch liftgate-results of this remote (default: origin)",
+    )
+    change.add_argument("--base", metavar="REF", help="the commit that the ruler was read from")
+    change.add_argument("--head", metavar="REF", default="HEAD", help="the change (default: HEAD)")
+    change.add_argument("--pull", type=int, metavar="N", help="the change is the head of this pull request")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Record what the answers give: 0, or 2 when the folder has no verdict or says another."""
+    """Record what the answers give: 0, or 2 when the folder has no verdict, says another, or is of another change."""
     from liftgate.commands.evidence import rebuild
     from liftgate.commands.gate import read_report
     from liftgate.commands.hosted import utc_now
@@ -41,17 +57,74 @@ def run(arguments: argparse.Namespace) -> int:
     if report["verdict_key"] is None or report["comparison"] is None:
         raise InputError(f"{arguments.folder}: nothing was compared, so there is no verdict to record")
     ledger = open_ledger(arguments.ledger, arguments.root)
+    place, key = arguments.results or str(arguments.folder), None
+    if arguments.results_branch:
+        from liftgate.commands.results_branch import keep_results
+
+        key = _content_key(arguments, report)
+        place = keep_results(arguments.root, arguments.results_branch, key, arguments.folder)
     name = verdict_name(report["verdict_key"])
     known = ledger.read(name)
     if known is not None and known["verdict"] != report["verdict"]:
         raise InputError(f"the ledger holds another verdict under {report['verdict_key']}")
-    entry = dict(known) if known else verdict_entry(report, arguments.results or str(arguments.folder))
+    now = rfc3339(utc_now())
     if known is None:
-        ledger.keep(name, {**entry, "at": rfc3339(utc_now())})
+        ledger.keep(name, {**verdict_entry(report, place), "at": now})
+    if key is not None:
+        _keep_for_content(ledger, key, report, place, now)
     if arguments.json:
         sys.stdout.write(pretty(dict(ledger.read(name) or {})).decode())
-    sys.stderr.write(f"{report['verdict']} recorded under {report['verdict_key'][:12]}…\n")
+    under = report["verdict_key"] if key is None else key
+    sys.stderr.write(f"{report['verdict']} recorded under {under[:12]}…\n")
     return ExitCode.PASS
+
+
+def _content_key(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
+    """The key under which this change looks for its verdict. Raises `InputError` for a report of another change."""
+    import tempfile
+
+    from liftgate.commands.content import Hashes, hashes_at, key_of
+    from liftgate.commands.pull_tree import complete_history, fetch_pull, pull_tree
+    from liftgate.project import plan_of, ruler_of
+    from liftgate.registry.models import read_models
+    from liftgate.repository import show
+
+    if not arguments.base:
+        raise InputError(
+            "--results-branch needs --base REF", hint="name the commit that the run was judged by"
+        )
+    root, alias = arguments.root, report["alias"]
+    head = arguments.head
+    if arguments.pull is not None:
+        head = fetch_pull(root, arguments.pull, arguments.results_branch)
+        complete_history(root, arguments.base, head, arguments.results_branch)
+    plan, base, head = plan_of(root, arguments.base, head)
+    with pull_tree(root, head, [alias]) as pull, tempfile.TemporaryDirectory(prefix="liftgate-") as folder:
+        ruler = ruler_of(pull.root, Path(folder), base, plan, alias)
+        problems = [*pull.findings, *Hashes.of(pull, ruler, alias, None).differences(report)]
+        registry = show(root, head, "models.yaml")
+        models = None if registry is None else read_models(registry, "models.yaml")
+        key = key_of(alias, plan, pull.files, hashes_at(root, base, "evals"), models)
+    if problems:
+        raise InputError(
+            f"{arguments.folder}: the run is not of this change, so its verdict is not recorded for it",
+            problems=[Problem(each.place, each.message) for each in problems],
+            hint="run it again for the commits that --base and --head name",
+        )
+    return key
+
+
+def _keep_for_content(ledger: Ledger, key: str, report: dict[str, Any], place: str, now: str) -> None:
+    from liftgate.training.ledger import verdict_name
+
+    known = ledger.read(verdict_name(key))
+    if known is None:
+        ledger.keep(verdict_name(key), {**verdict_entry(report, place), "key": key, "at": now})
+    elif known["report_sha256"] != report["report_sha256"]:
+        raise InputError(
+            f"the ledger holds another report under {key[:12]}…",
+            hint="the first verdict of a content stands; change the content, or take the first one back by hand",
+        )
 
 
 def verdict_entry(report: dict[str, Any], results: str) -> dict[str, Any]:

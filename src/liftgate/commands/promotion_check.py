@@ -1,0 +1,40 @@
+"""The rules of the registry for one alias of a change."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from liftgate.findings import Finding
+
+if TYPE_CHECKING:
+    from liftgate.policy import Policy
+    from liftgate.registry.models import Models
+    from liftgate.training.ledger import Ledger
+
+
+def promotion_findings(
+    root: Path,
+    base: str,
+    head: str,
+    alias: str,
+    before: Models | None,
+    after: Models | None,
+    policy: Policy,
+    ledger: Ledger | None,
+    now: datetime.datetime,
+) -> list[Finding]:
+    """Whatever stands against the change of this alias in models.yaml; the other aliases are held as they will be."""
+    from liftgate.commands.registry.evidence import gather
+    from liftgate.registry.check import check_registry
+
+    evidence = gather(root, base, head, after, ledger=ledger)
+    if before is not None:
+        others = (
+            {} if after is None else {name: each for name, each in after.aliases.items() if name != alias}
+        )
+        own = {alias: before.aliases[alias]} if alias in before.aliases else {}
+        before = replace(before, aliases={**others, **own})
+    return check_registry(before, after, evidence, policy, now)
