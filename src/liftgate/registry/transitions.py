@@ -67,10 +67,11 @@ def lowers(before: Alias, after: Alias) -> bool:
 
 
 def restorable(history: Sequence[Alias | None]) -> Alias | None:
-    """The entry that a rollback may restore: the one active before the last of `history`, oldest first.
+    """The entry that a rollback may restore: the one active immediately before the last of `history`, oldest first.
 
-    Entries that were rolled back themselves are passed over, so that going back twice goes further back, and never
-    forth. None where there is no such entry.
+    None where it was rolled back itself, or where the last change only lowered dials: what was switched off comes
+    back with evidence. After an entry was restored, it is the one before that entry, so that going back twice goes
+    further back, and never forth.
     """
     active: list[Alias] = []
     fallen: set[str] = set()
@@ -81,13 +82,16 @@ def restorable(history: Sequence[Alias | None]) -> Alias | None:
         elif active and _key(active[-1]) == _key(state):
             active[-1] = state
         else:
-            at = _before(active, fallen)
-            goes_back = at is not None and _same_bytes(active[at], state)
-            if active and (goes_back or lowers(active[-1], state)):
+            wanted = _before(active, fallen)
+            lowered = bool(active) and lowers(active[-1], state)
+            back = wanted is not None and (
+                _same_bytes(wanted, state) or (lowered and _key(wanted) == _key(state))
+            )
+            if lowered or back:
                 fallen.add(_key(active[-1]))
-            active = [*(active[:at] if goes_back else active), state]
-    at = _before(active, fallen)
-    return None if at is None else active[at]
+                active = active[:-2] if back else []
+            active.append(state)
+    return _before(active, fallen)
 
 
 def identity(variant: Variant) -> dict[str, Any]:
@@ -104,9 +108,8 @@ def served(alias: Alias) -> dict[str, Any]:
     return {"default": alias.entry["default"], "variants": variants}
 
 
-def _before(active: Sequence[Alias], fallen: set[str]) -> int | None:
-    places = range(len(active) - 2, -1, -1)
-    return next((at for at in places if _key(active[at]) not in fallen), None)
+def _before(active: Sequence[Alias], fallen: set[str]) -> Alias | None:
+    return active[-2] if len(active) > 1 and _key(active[-2]) not in fallen else None
 
 
 def _key(alias: Alias) -> str:
