@@ -17,6 +17,7 @@ from typing import Any
 from liftgate.config import Document, Key, check, json_path, schema
 from liftgate.digests import digest
 from liftgate.errors import InputError, Problem
+from liftgate.training_policy import TrainingPolicy
 
 Evidence = str  # "suspect" | "noninferior" | "report"
 Contradiction = tuple[Key, str]
@@ -188,6 +189,7 @@ class Policy:
     cost: CostPolicy = field(default_factory=CostPolicy)
     approval: ApprovalPolicy = field(default_factory=ApprovalPolicy)
     trigger: TriggerPolicy = field(default_factory=TriggerPolicy)
+    training: TrainingPolicy = field(default_factory=TrainingPolicy)
     providers_by_classification: ProvidersPolicy = field(default_factory=ProvidersPolicy)
     sunset: SunsetPolicy = field(default_factory=SunsetPolicy)
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
@@ -307,6 +309,8 @@ def _typed(name: str, value: Any) -> Any:
         return ProvidersPolicy(**{key: tuple(allowed) for key, allowed in value.items()})
     if name == "rollout" and "steps" in value:
         return RolloutPolicy(**{**value, "steps": tuple(value["steps"])})
+    if name == "training":
+        return TrainingPolicy.of(value)
     if name == "data" and "validation_share" in value:
         return DataPolicy(**{**value, "validation_share": tuple(value["validation_share"])})
     return _GROUPS[name](**value) if name in _GROUPS else value

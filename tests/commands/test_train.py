@@ -160,7 +160,7 @@ def test_a_full_disk_is_one_clear_error_and_nothing_half_written(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patched:
-        patched.setattr("liftgate.training.trainers.local.seal", full)
+        patched.setattr("liftgate.training.tuning.publish.seal", full)
         assert train(root, tmp_path / "store") == 2
     err = capsys.readouterr().err
     assert "No space left on device" in err

@@ -110,8 +110,26 @@ def trained(training: str) -> Card:
     ("training", "sentence"),
     [
         ("{provider: local, base: b, epochs: auto}", "a local training takes a number, not auto"),
-        ("{provider: local, base: b, method: dpo}", "provider local trains by lora, not by dpo"),
-        ("{provider: local, base: b, beta: 1}", "'beta' means nothing to provider local; remove it"),
+        (
+            "{provider: local, base: b, method: supervised}",
+            "provider local trains by lora, qlora, full, dpo, command, not by supervised",
+        ),
+        ("{provider: local, base: b, beta: 1}", "beta goes with method dpo"),
+        (
+            "{provider: local, base: b, method: full, rank: 8}",
+            "'rank' shapes an adapter, and method full trains every weight without one; remove it",
+        ),
+        (
+            "{provider: local, base: b, method: command, command: axolotl, early_stopping: {patience: 2}}",
+            "'early_stopping' steers Liftgate's own training, and method command runs another; remove it",
+        ),
+        ("{provider: local, base: b, method: command}", "that method names one of evals/policy.yaml"),
+        ("{provider: local, base: b, command: axolotl}", "a command goes with method command"),
+        ("{provider: local, base: b, packing: true}", "packing is refused: packed rows see each other"),
+        ("{provider: local, base: b, precision: fp16}", "'fp16' is not one of auto, fp32, bf16"),
+        ("{provider: local, base: b, early_stoping: {patience: 1}}", "did you mean 'early_stopping'?"),
+        ("{provider: local, base: b, early_stopping: {patence: 1}}", "did you mean 'patience'?"),
+        ("{provider: local, base: b, target_modules: some}", "expected all-linear (default of qlora), or a"),
         ("{provider: openai, base: b, rank: 8}", "'rank' means nothing to provider openai; remove it"),
         (
             "{provider: openai, base: b, method: lora}",
@@ -140,6 +158,10 @@ def test_a_training_section_holds_only_what_its_provider_and_method_know(
         "{provider: azure, base: b, learning_rate_multiplier: 1.5}",
         "{provider: bedrock, base: b, epochs: 2, learning_rate: 0.0001, warmup_steps: 3}",
         "{provider: openai, base: b, method: reinforcement, grader: {type: string_check}}",
+        "{provider: local, base: b, method: qlora, target_modules: all-linear, precision: bf16, dropout: 0.05}",
+        "{provider: local, base: b, method: dpo, beta: 0.2, checkpoints: {steps: 5}, packing: false}",
+        "{provider: local, base: b, method: full, early_stopping: {patience: 2, min_delta: 0.01}}",
+        "{provider: local, base: b, method: command, command: axolotl, rank: 8}",
     ],
 )
 def test_what_a_provider_knows_is_taken(training: str) -> None:

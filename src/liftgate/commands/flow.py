@@ -16,7 +16,7 @@ from liftgate.commands.hosted_flow import hosted_candidate
 from liftgate.commands.reproductions import write_reproductions
 from liftgate.commands.spending import Spending
 from liftgate.commands.static_stages import StaticStages
-from liftgate.commands.train import local_section, train_adapter
+from liftgate.commands.train import local_section, refusals, told, train_adapter
 from liftgate.commands.variants import variant_findings
 from liftgate.evaluation.limits import Purse
 from liftgate.evaluation.responses import ResponseStore
@@ -32,6 +32,7 @@ from liftgate.registry.models import Alias, Model
 from liftgate.training.adapters import Adapter, find_adapter
 from liftgate.training.base_model import Base, resolve_base
 from liftgate.training.cost import token_price
+from liftgate.training.quantisation import QuantisedTooFar
 from liftgate.training.rendering import TrainedRow, load_renderer
 from liftgate.verdict.arm_results import arm_results
 from liftgate.verdict.attempts import Attempts, candidate_key
@@ -70,7 +71,7 @@ class Flow(StaticStages):
     def _local(
         self, subject: Subject, suite: SuiteFolder, registered: Alias, policy: Policy
     ) -> Adapter | None:
-        base = resolve_base(base_name(subject), say=self.say)
+        base = resolve_base(base_name(subject), say=self.say, remote_code=policy.training.remote_code)
         manifest = subject.manifest(base.revision)
         self.findings += variant_findings(manifest, registered)
         rows = self._tokenized(subject, base, policy)
@@ -122,20 +123,21 @@ class Flow(StaticStages):
 
     def _train(
         self, subject: Subject, base: Base, rows: tuple[list[TrainedRow], list[TrainedRow]]
-    ) -> Adapter:
+    ) -> Adapter | None:
         manifest = subject.manifest(base.revision)
         adapter = find_adapter(self.store, manifest.digest)
         self.say(f"train\n  manifest {manifest.digest[:12]}…")
         if adapter is None:
-            adapter = train_adapter(subject, base, self.store, self.resume_command, rows)
+            allowed = self.ruler.policy.training
+            try:
+                adapter = train_adapter(subject, base, self.store, self.resume_command, allowed, rows)
+            except QuantisedTooFar as error:
+                self.findings += error.findings
+                return None
         else:
             self.say("  found by its manifest digest, nothing to train")
-        evidence = adapter.evidence
-        losses = evidence["losses"]
-        self.say(
-            f"  loss {losses[0]['loss']:.3f} → {losses[-1]['loss']:.3f} in {evidence['steps']} steps, "
-            f"validation loss {evidence['validation_loss'] or float('nan'):.3f}"
-        )
+        self.say(f"  {told(adapter)}")
+        self.findings += refusals(adapter, self.ruler.policy, subject)
         self.training = local_section(manifest, base, adapter)
         write_json(self.folder / "manifest.json", {**manifest.to_dict(), "adapter_sha256": adapter.sha256})
         renderer = load_renderer(base.folder, base.tokenizer_sha256)
@@ -149,7 +151,7 @@ class Flow(StaticStages):
                     "the adapter was trained on prompts rendered differently from those it is asked; train again",
                 )
             )
-        return adapter
+        return None if blocks(self.findings) else adapter
 
     def _evaluate(
         self, suite: SuiteFolder, registered: Alias, candidate: Adapter | Model, policy: Policy

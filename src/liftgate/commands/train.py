@@ -12,11 +12,14 @@ from liftgate.commands.ledgers import add_change, add_ledger, seconds
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
+    from liftgate.findings import Finding
+    from liftgate.policy import Policy
     from liftgate.project import Subject
     from liftgate.training.adapters import Adapter
     from liftgate.training.base_model import Base
     from liftgate.training.manifest import Manifest
-    from liftgate.training.rendering import TokenizedRow
+    from liftgate.training.rendering import TrainedRow
+    from liftgate.training_policy import TrainingPolicy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Train or find, answer 0."""
     from liftgate.commands.estimate import as_text, base_name, estimate_training, void
+    from liftgate.commands.hosted_train import ruler_at
     from liftgate.errors import InputError
     from liftgate.files import pretty
     from liftgate.findings import blocks
-    from liftgate.project import Ruler, read_subject
+    from liftgate.project import read_subject
     from liftgate.training.adapters import find_adapter
     from liftgate.training.base_model import resolve_base
 
@@ -68,7 +72,9 @@ def run(arguments: argparse.Namespace) -> int:
 
         return train_hosted(arguments, subject, say)
     refuse_hosted_words(arguments)
-    base = resolve_base(base_name(subject), say=say)
+    ruler = ruler_at(arguments, subject)
+    allowed = ruler.policy.training
+    base = resolve_base(base_name(subject), say=say, remote_code=allowed.remote_code)
     manifest = subject.manifest(base.revision)
     if arguments.digest and arguments.digest != manifest.digest:
         raise InputError(
@@ -77,9 +83,7 @@ def run(arguments: argparse.Namespace) -> int:
         )
     adapter = find_adapter(arguments.store, manifest.digest)
     if adapter is None:
-        priced = estimate_training(
-            subject, base, Ruler(arguments.root, None), datetime.datetime.now(datetime.UTC).date()
-        )
+        priced = estimate_training(subject, base, ruler, datetime.datetime.now(datetime.UTC).date())
         say(as_text(priced))
         if blocks(priced.findings):
             return ExitCode.BLOCKED
@@ -88,9 +92,13 @@ def run(arguments: argparse.Namespace) -> int:
                 "not started: this training needs an approval; cost.auto_approve_usd in evals/policy.yaml says"
             )
             return ExitCode.BLOCKED
-        adapter = train_adapter(subject, base, arguments.store, f"liftgate train --alias {arguments.alias}")
+        command = f"liftgate train --alias {arguments.alias}"
+        adapter = train_adapter(subject, base, arguments.store, command, allowed)
     else:
         say(f"already trained: {adapter.folder}")
+    if refused := refusals(adapter, ruler.policy, subject):
+        say("\n".join(f"{finding.place} {finding.message} [{finding.rule}]" for finding in refused))
+        return ExitCode.BLOCKED
     if arguments.json:
         sys.stdout.write(pretty(dict(adapter.record)).decode())
     say(f"adapter {adapter.sha256[:12]}… in {adapter.folder}, manifest {manifest.digest[:12]}…")
@@ -127,9 +135,13 @@ def train_adapter(
     base: Base,
     store: Path,
     resume_command: str,
-    rows: tuple[list[TokenizedRow], list[TokenizedRow]] | None = None,
+    allowed: TrainingPolicy,
+    rows: tuple[list[TrainedRow], list[TrainedRow]] | None = None,
 ) -> Adapter:
-    """Train the subject's manifest locally; the caller has checked price and approval."""
+    """Train the subject's manifest on this machine; the caller has checked price and approval.
+
+    `allowed` is the policy's word on trainings. Raises `QuantisedTooFar` where it takes the quantised base for too bad.
+    """
     from liftgate.commands.estimate import tokenized
     from liftgate.training.rendering import load_renderer
     from liftgate.training.trainers.local import Job, train
@@ -144,5 +156,27 @@ def train_adapter(
             validation=validation_rows,
             store=store,
             resume_command=resume_command,
+            train_path=str(subject.train_path),
+            allowed=allowed,
         )
     )
+
+
+def refusals(adapter: Adapter, policy: Policy, subject: Subject) -> list[Finding]:
+    """What the policy says of a training that is done: it may have been done under another one."""
+    from liftgate.training.quantisation import quantised_findings
+
+    limit = policy.training.max_quantised_perplexity_ratio
+    return quantised_findings(adapter.evidence.get("quantised"), limit, subject.card.path)
+
+
+def told(adapter: Adapter) -> str:
+    """How the training went, in a line."""
+    evidence = adapter.evidence
+    losses, checked = evidence["losses"], evidence["validation_loss"]
+    went = (
+        f"loss {losses[0]['loss']:.3f} → {losses[-1]['loss']:.3f} in {evidence['steps']} steps, "
+        if losses
+        else ""
+    )
+    return went + ("no validation rows" if checked is None else f"validation loss {checked:.3f}")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from liftgate.config import Document, load
 from liftgate.data import s3
+from liftgate.data.training_section import training_problems
 from liftgate.errors import InputError, Problem
 
 
@@ -68,48 +69,10 @@ def read_card(text: str | bytes, path: str) -> Card:
         )
         for item in data["releases"]
     )
-    if problems := [*_training_problems(document), *_problems(releases, document)]:
+    if problems := [*training_problems(document), *_problems(releases, document)]:
         count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
         raise InputError(f"{path} has {count}", problems=problems)
     return Card(path, data["alias"], data["task"], releases, document)
-
-
-_HOSTED: Final = frozenset({"provider", "base", "method", "seed", "epochs", "batch_size"})
-_BY_PROVIDER: Final[Mapping[str, frozenset[str]]] = {
-    "openai": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
-    "azure": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
-    "fireworks": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
-    "together": _HOSTED | {"learning_rate_multiplier", "beta", "grader"},
-    "bedrock": _HOSTED | {"learning_rate_multiplier", "learning_rate", "warmup_steps", "beta", "grader"},
-}
-_NOT_LOCAL: Final = frozenset({"learning_rate_multiplier", "beta", "grader"})
-
-
-def _training_problems(document: Document) -> Iterator[Problem]:
-    """Keys and values of the training section that its provider or its method does not know."""
-    training: Mapping[str, Any] = document.data.get("training") or {}
-    if not training:
-        return
-    provider, hosted = training["provider"], training["provider"] != "local"
-    method = training.get("method", "supervised" if hosted else "lora")
-
-    def problem(key: str, message: str) -> Problem:
-        return Problem(document.place(("training", key)), message)
-
-    for key in training:
-        if key in _NOT_LOCAL if not hosted else key not in _BY_PROVIDER[provider]:
-            yield problem(key, f"{key!r} means nothing to provider {provider}; remove it")
-    if hosted == (method == "lora"):
-        known = "supervised, dpo, reinforcement" if hosted else "lora"
-        yield problem("method", f"provider {provider} trains by {known}, not by {method}")
-    if not hosted:
-        for key in ("epochs", "batch_size"):
-            if training.get(key) == "auto":
-                yield problem(key, "a local training takes a number, not auto")
-    if (method == "reinforcement") != ("grader" in training):
-        yield problem("grader", "a grader goes with method reinforcement, and reinforcement needs one")
-    if "beta" in training and method != "dpo":
-        yield problem("beta", "beta goes with method dpo")
 
 
 def _problems(releases: tuple[Release, ...], document: Document) -> Iterator[Problem]:

@@ -93,11 +93,10 @@ def likelihoods(
 
 
 def _measured(endpoint: Any, expected: Expected) -> Likelihood | None:
-    from liftgate.evaluation.endpoints.local import loaded
     from liftgate.training.rendering import IGNORE, UnrenderableRow
 
     local: LocalEndpoint = endpoint
-    model = loaded(local.base)
+    model = local.weights()
     earlier = [
         {**message, "weight": 0} if message.get("role") == "assistant" else message
         for message in expected.messages
@@ -111,7 +110,7 @@ def _measured(endpoint: Any, expected: Expected) -> Likelihood | None:
     first = next(i for i, label in enumerate(row.labels) if label != IGNORE)
     last = max(i for i, label in enumerate(row.labels) if label != IGNORE)
     torch = model.torch
-    with model.speaking_as(local.adapter), torch.inference_mode():
+    with model.speaking_as(local.attached), torch.inference_mode():
         ids = torch.tensor([row.input_ids[: last + 1]])
         logits = model.model(ids, logits_to_keep=last - first + 2).logits[0, :-1].float()
         targets = torch.tensor(row.labels[first : last + 1])

@@ -1,4 +1,4 @@
-"""Trained adapters on disk: found by manifest digest, whole or absent, every byte accounted for."""
+"""What a training left: an adapter, or a whole model. Found by manifest digest, whole or absent, every byte counted."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from typing import Any, Final
 from liftgate.digests import digest
 from liftgate.errors import InputError
 from liftgate.files import read_json, sha256_file, write_json
+from liftgate.training.base_model import HUB_NAME
 
 RECORD: Final = "liftgate-adapter.json"
 # What a served adapter needs. Optimizer states and other pickles never leave the work folder.
 PUBLISHED: Final = ("adapter_config.json", "adapter_model.safetensors")
+_SETS: Final = ("target_modules", "modules_to_save", "exclude_modules")
+ADAPTER: Final = "adapter"
+MODEL: Final = "model"
 
 
 @dataclass(frozen=True)
@@ -35,8 +39,19 @@ class Adapter:
         return str(self.record["manifest"]["digest"])
 
     @property
+    def kind(self) -> str:
+        """`adapter`, which needs its base, or `model`, which holds every weight itself."""
+        return str(self.record.get("kind", ADAPTER))
+
+    @property
+    def quantisation(self) -> str | None:
+        """`nf4` when the adapter belongs on a base that is quantised so; it is served as it was trained."""
+        serving: Mapping[str, Any] = self.record.get("serving", {})
+        return serving.get("quantisation")
+
+    @property
     def base(self) -> Mapping[str, Any]:
-        """`name`, `revision`, `base_sha256`, `weights_sha256`, `tokenizer_sha256` of its only right base."""
+        """What `Base.pin` says of its only right base."""
         pinned: Mapping[str, Any] = self.record["base"]
         return pinned
 
@@ -86,14 +101,23 @@ def find_adapter(store: Path, manifest_digest: str) -> Adapter | None:
 
 
 def seal(folder: Path, record: Mapping[str, Any], base_name: str) -> None:
-    """Write the record of a freshly saved adapter, after removing paths of this machine from its config."""
-    config_file = folder / "adapter_config.json"
-    config = json.loads(config_file.read_bytes())
-    config["base_model_name_or_path"] = base_name
-    write_json(config_file, config)
+    """Write the record of a freshly saved folder, after taking paths of this machine out of its config.
+
+    peft writes a path and no revision; here stand the base's name and, for one of the hub, its commit.
+    """
+    kind = record.get("kind", ADAPTER)
+    if kind == ADAPTER:
+        config = json.loads((folder / "adapter_config.json").read_bytes())
+        of_hub = HUB_NAME.fullmatch(base_name)
+        config["base_model_name_or_path"] = of_hub[1] if of_hub else base_name
+        config["revision"] = of_hub[2] if of_hub else None
+        # peft keeps them as a set, whose order is another one in every process.
+        config.update({key: sorted(config[key]) for key in _SETS if isinstance(config.get(key), list)})
+        write_json(folder / "adapter_config.json", config)
+    names = PUBLISHED if kind == ADAPTER else sorted(file.name for file in folder.iterdir())
     files = [
         {"path": name, "size": (folder / name).stat().st_size, "sha256": sha256_file(folder / name)}
-        for name in PUBLISHED
+        for name in names
     ]
     body = {"schema_version": 1, **record, "files": files, "adapter_sha256": digest(files)}
     write_json(folder / RECORD, {**body, "record_sha256": digest(body)})

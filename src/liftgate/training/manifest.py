@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from liftgate.data.training_section import ADAPTER_KEYS
 from liftgate.digests import digest
 
 # Raise it when the same settings and rows would now train other weights.
@@ -27,6 +28,35 @@ LOCAL_DEFAULTS: Final[Mapping[str, Any]] = {
     "weight_decay": 0.0,
     "max_length": 512,
 }
+
+_ALL: Final[Mapping[str, Any]] = {**LOCAL_DEFAULTS, "layers": "all"}
+_FULL: Final[Mapping[str, Any]] = {k: v for k, v in LOCAL_DEFAULTS.items() if k not in ADAPTER_KEYS}
+METHOD_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "lora": LOCAL_DEFAULTS,
+    "qlora": {
+        **_ALL,
+        "target_modules": "all-linear",
+        "batch_size": 4,
+        "gradient_accumulation": 4,
+        "learning_rate": 0.0002,
+        # How the base is quantised decides the weights as much as its revision does.
+        "quantisation": "nf4-double",
+    },
+    "full": {**_FULL, "learning_rate": 0.00002},
+    "dpo": {**_ALL, "batch_size": 4, "gradient_accumulation": 2, "learning_rate": 0.00005, "beta": 0.1},
+    "command": {"epochs": 1, "max_length": LOCAL_DEFAULTS["max_length"]},
+}
+"""What a method takes where the card is silent; every one of them stands in the manifest."""
+
+# These stand in a manifest only where a card departs from them, so that manifests from before they existed hold.
+QUIET_DEFAULTS: Final[Mapping[str, Any]] = {
+    "precision": "auto",
+    "early_stopping": None,
+    "checkpoints": {"steps": 20, "keep": 2},
+    "gradient_checkpointing": False,
+}
+# What another tool may be told, in the card's words.
+_PASSED_ON: Final = (*LOCAL_DEFAULTS, "command", "precision", "gradient_checkpointing")
 
 HOSTED_DEFAULTS: Final[Mapping[str, Mapping[str, Any]]] = {
     "openai": {"epochs": "auto", "batch_size": "auto", "learning_rate_multiplier": "auto"},
@@ -99,9 +129,31 @@ class Manifest:
 
 
 def local_hyperparameters(written: Mapping[str, Any]) -> dict[str, Any]:
-    """The card's training section over the defaults: every value that decides the weights stands in the manifest."""
-    chosen = {key: value for key, value in written.items() if key in LOCAL_DEFAULTS}
-    return {**LOCAL_DEFAULTS, **chosen, "trainer_version": TRAINER_VERSION}
+    """The card's training section over the method's defaults: every value that decides the weights."""
+    method = written.get("method", "lora")
+    defaults = METHOD_DEFAULTS[method]
+    known = _PASSED_ON if method == "command" else tuple(defaults)
+    chosen = {key: written[key] for key in known if key in written}
+    departed = {
+        key: written[key]
+        for key, default in QUIET_DEFAULTS.items()
+        if method != "command" and key in written and _whole(default, written[key]) != default
+    }
+    return {**defaults, **chosen, **departed, "trainer_version": TRAINER_VERSION}
+
+
+def settings_of(hyperparameters: Mapping[str, Any]) -> dict[str, Any]:
+    """A local manifest's hyperparameters with what it leaves unsaid."""
+    return {
+        **hyperparameters,
+        **{key: _whole(default, hyperparameters.get(key)) for key, default in QUIET_DEFAULTS.items()},
+    }
+
+
+def _whole(default: Any, written: Any) -> Any:
+    if written is None:
+        return default
+    return {**default, **written} if isinstance(default, Mapping) else written
 
 
 def hosted_hyperparameters(written: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from liftgate.data.answers import tool_names
 from liftgate.data.dataset import text_of
 from liftgate.errors import InputError, MissingExtra
 from liftgate.files import digest, read_bytes, sha256_bytes
+from liftgate.training.base_model import chat_template
 
 RENDERING_VERSION: Final = 1
 IGNORE: Final = -100
@@ -29,15 +30,56 @@ class UnrenderableRow(ValueError):
 
 @dataclass(frozen=True)
 class TokenizedRow:
-    """`input_ids` and `labels` have one length; labels are -100 wherever the loss must not fall."""
+    """`input_ids` and `labels` have one length; labels are -100 wherever the loss must not fall.
+
+    `line` is the row's place in its file, 0 where it has none.
+    """
 
     input_ids: list[int]
     labels: list[int]
+    line: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens that the model reads."""
+        return len(self.input_ids)
 
     @property
     def target_tokens(self) -> int:
         """Number of tokens the loss falls on."""
         return sum(label != IGNORE for label in self.labels)
+
+    @property
+    def answers(self) -> tuple[TokenizedRow, ...]:
+        """The conversations that are read: this one."""
+        return (self,)
+
+
+@dataclass(frozen=True)
+class PairedRow:
+    """One prompt with the better and the worse answer to it; the loss compares the two."""
+
+    preferred: TokenizedRow
+    rejected: TokenizedRow
+    line: int = 0
+
+    @property
+    def tokens(self) -> int:
+        """Number of tokens that the model reads, in both conversations."""
+        return self.preferred.tokens + self.rejected.tokens
+
+    @property
+    def target_tokens(self) -> int:
+        """Number of tokens of both answers."""
+        return self.preferred.target_tokens + self.rejected.target_tokens
+
+    @property
+    def answers(self) -> tuple[TokenizedRow, ...]:
+        """The better conversation, then the worse."""
+        return (self.preferred, self.rejected)
+
+
+TrainedRow = TokenizedRow | PairedRow
 
 
 class Renderer:
@@ -148,9 +190,8 @@ def load_renderer(folder: Path, tokenizer_sha256: str) -> Renderer:
     except ImportError as error:
         raise MissingExtra("local", error.name or "transformers") from None
     config = json.loads(read_bytes(folder / "tokenizer_config.json"))
-    template_file = folder / "chat_template.jinja"
-    template = template_file.read_text("utf-8") if template_file.is_file() else config.get("chat_template")
-    if not isinstance(template, str):
+    template = chat_template(folder)
+    if template is None:
         raise InputError(f"{folder} has no chat template", hint="use an instruction-tuned base model")
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     specials = {

@@ -1,4 +1,6 @@
-"""Base and LoRA adapters answering from one loaded model, greedily, in batches.
+"""Base, adapters on it and whole trained models, answering greedily, in batches.
+
+A base and the adapters on it answer from one loaded model; an adapter of a quantised base from that base quantised.
 
 Batches are formed over the whole arm in a fixed order, so a resumed run computes exactly what an undisturbed
 one does. The tokens that all prompts share (system prompt, examples) go through the model once.
@@ -7,17 +9,19 @@ one does. The tokens that all prompts share (system prompt, examples) go through
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from liftgate.errors import InputError, MissingExtra, ProviderError
+from liftgate.errors import InputError, ProviderError
 from liftgate.evaluation.completion import Completion, Outcome, Request
 from liftgate.evaluation.endpoints import Settings
-from liftgate.training.adapters import RECORD, Adapter, read_adapter
-from liftgate.training.base_model import Base, polite_threads, resolve_base
+from liftgate.training.adapters import MODEL, RECORD, Adapter, read_adapter
+from liftgate.training.base_model import Base, model_in, resolve_base
 from liftgate.training.rendering import Renderer, load_renderer
+from liftgate.training.tuning.libraries import libraries
+from liftgate.training.tuning.model import load_weights
 
 BATCH_SIZE: Final = 64
 # Keys and values are kept for every token of a batch: this bounds them (1.4 GB for the embedded model).
@@ -28,7 +32,7 @@ ENGINE_VERSION: Final = 1
 
 
 def connect(settings: Settings) -> LocalEndpoint:
-    """`settings.model` is `embedded`, a base folder, `org/model@revision`, or an adapter folder."""
+    """`settings.model` is `embedded`, a base folder, `org/model@revision`, or a folder that a training left."""
     folder = Path(settings.model)
     if (folder / RECORD).is_file():
         adapter = read_adapter(folder)
@@ -42,33 +46,32 @@ def connect(settings: Settings) -> LocalEndpoint:
 
 
 def _base_of(adapter: Adapter) -> Base:
-    """The adapter's own base. Raises `InputError` saying what differs when this machine's base is another."""
-    base = resolve_base(str(adapter.base["name"]))
-    check_base(adapter, base)
-    return base
+    """The adapter's own base, or the whole model. Raises `InputError` saying what is another one here."""
+    if adapter.kind != MODEL:
+        base = resolve_base(str(adapter.base["name"]))
+        check_base(adapter, base)
+        return base
+    model = model_in(adapter.folder, f"{adapter.base['name']} trained", f"sha256:{adapter.sha256}")
+    if model.tokenizer_sha256 != adapter.base["tokenizer_sha256"]:
+        raise InputError(
+            f"{adapter.folder}: the tokenizer beside the trained model is not the one it was trained with",
+            hint="train it again",
+        )
+    return model
 
 
 def check_base(adapter: Adapter, base: Base) -> None:
     """Refuse an adapter on any base but its own: it would answer garbage without a warning."""
-    differs = [
-        name
-        for name, here in (
-            ("revision", base.revision),
-            ("weights_sha256", base.weights_sha256),
-            ("tokenizer_sha256", base.tokenizer_sha256),
-            ("base_sha256", base.base_sha256),
-        )
-        if adapter.base[name] != here
-    ]
-    if differs:
+    if differs := base.differs_from(adapter.base):
         raise InputError(
-            f"adapter {adapter.folder} was trained on another base than {base.name}: {', '.join(differs)} differ",
+            f"adapter {adapter.folder} was trained on another base than {base.name} is here: "
+            f"other {' and '.join(differs)}",
             hint=f"give the base it was trained on: {adapter.base['name']} {adapter.base['revision']}",
         )
 
 
 class LocalEndpoint:
-    """One base, with or without an adapter. The weights are loaded at the first unanswered request."""
+    """One base, with or without an adapter, or a whole trained model. Weights are loaded at the first request."""
 
     kind = "local"
     deterministic = True
@@ -76,16 +79,27 @@ class LocalEndpoint:
     def __init__(self, base: Base, adapter: Adapter | None = None) -> None:
         self.base, self.adapter = base, adapter
 
+    @property
+    def attached(self) -> Adapter | None:
+        """The adapter that is switched on for this endpoint's answers; None where the weights are the model's own."""
+        return None if self.adapter is None or self.adapter.kind == MODEL else self.adapter
+
+    def weights(self) -> _Loaded:
+        """The model in memory, quantised where the adapter was trained so."""
+        return loaded(self.base, quantisation=self.attached.quantisation if self.attached else None)
+
     def identity(self) -> dict[str, Any]:
         """Base and adapter by content, never by name or path."""
         from liftgate.training.rendering import RENDERING_VERSION
 
+        quantisation = self.attached.quantisation if self.attached else None
         return {
             "model": f"{self.base.name}@{self.base.revision}",
             "base_sha256": self.base.base_sha256,
             "tokenizer_sha256": self.base.tokenizer_sha256,
             "adapter_sha256": self.adapter.sha256 if self.adapter else None,
             "dtype": "float32",
+            **({"quantisation": quantisation} if quantisation else {}),
             "rendering_version": RENDERING_VERSION,
             "engine_version": ENGINE_VERSION,
         }
@@ -111,11 +125,11 @@ class LocalEndpoint:
         missing = set(wanted)
         if not missing:
             return
-        model = loaded(self.base)
+        model = self.weights()
         ids = [model.renderer.prompt_ids(r.messages, r.tools) for r in requests]
         shared = shared_prefix(ids)
         batches = batched(ids)
-        with model.speaking_as(self.adapter):
+        with model.speaking_as(self.attached):
             prefix = model.prefill(ids[batches[0][0]][:shared]) if shared else None
             for batch in batches:
                 if missing.isdisjoint(batch):
@@ -264,29 +278,20 @@ class _Loaded:
         )
 
 
-_LOADED: dict[str, _Loaded] = {}
+_LOADED: dict[tuple[str, str | None], _Loaded] = {}
 
 
-def loaded(base: Base, say: Callable[[str], None] = lambda _: None) -> _Loaded:
+def loaded(base: Base, *, quantisation: str | None = None) -> _Loaded:
     """The base in memory, loaded once a process; its files are hashed against their pins first."""
-    if base.base_sha256 in _LOADED:
-        return _LOADED[base.base_sha256]
-    polite_threads()
-    try:
-        import torch
-        import transformers
-    except ImportError as error:
-        raise MissingExtra("local", error.name or "torch") from None
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    if (base.base_sha256, quantisation) in _LOADED:
+        return _LOADED[base.base_sha256, quantisation]
+    libs = libraries()
     base.verify()
-    model = transformers.AutoModelForCausalLM.from_pretrained(
-        base.folder, dtype=torch.float32, local_files_only=True
-    )
+    model = load_weights(base, libs, quantised=quantisation is not None)
     model.eval()
     model.generation_config.temperature = None
     model.generation_config.top_p = None
     model.generation_config.top_k = None
-    entry = _Loaded(base, load_renderer(base.folder, base.tokenizer_sha256), model, torch, {})
-    _LOADED[base.base_sha256] = entry
+    entry = _Loaded(base, load_renderer(base.folder, base.tokenizer_sha256), model, libs.torch, {})
+    _LOADED[base.base_sha256, quantisation] = entry
     return entry
