@@ -100,6 +100,20 @@ def _files(call: Call) -> Reply:
     )
 
 
+def _commits(call: Call) -> Reply:
+    pull = call.repo.pulls.get(call.number("pull_number"))
+    if pull is None:
+        raise Refusal(404, "Not Found")
+    return call.page(
+        pull.writers or [pull.author],
+        render=lambda who: {
+            "sha": pull.head_sha,
+            "author": user(who) if who else None,
+            "committer": user("web-flow"),
+        },
+    )
+
+
 def _pulls_of_commit(call: Call) -> Reply:
     sha = call.names["commit_sha"]
     found = [pull for pull in call.repo.pulls.values() if sha in {pull.head_sha, *pull.heads}]
@@ -329,6 +343,7 @@ ROUTES: Routes = {
     ("GET", f"{REPO}/pulls/{{pull_number}}"): (_pull, "pull-requests:read"),
     ("GET", f"{REPO}/pulls"): (_pulls, "pull-requests:read"),
     ("POST", f"{REPO}/pulls"): (_open_pull, "pull-requests:write"),
+    ("GET", f"{REPO}/pulls/{{pull_number}}/commits"): (_commits, "pull-requests:read"),
     ("GET", f"{REPO}/pulls/{{pull_number}}/files"): (_files, "pull-requests:read"),
     ("GET", f"{REPO}/commits/{{commit_sha}}/pulls"): (_pulls_of_commit, "pull-requests:read"),
     ("GET", f"{REPO}/activity"): (_activity, "contents:read"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -61,6 +61,7 @@ OURS: dict[str, dict[str, Any]] = {
             "head", "base",
         ),
     },
+    f"{REPO}/pulls/{{pull_number}}/commits": {"get": _operation(PAGES)},
     f"{REPO}/commits/{{commit_sha}}/pulls": {"get": _operation(PAGES)},
     f"{REPO}/commits/{{ref}}/statuses": {"get": _operation(PAGES)},
     f"{REPO}/issues": {
@@ -93,6 +94,7 @@ OURS: dict[str, dict[str, Any]] = {
         "get": _operation({"includes_parents": FLAG}),
         "put": _operation(None, RULESET),
     },
+    f"{REPO}/teams": {"get": _operation(PAGES)},
     f"{REPO}/environments": {"get": _operation(PAGES)},
     f"{REPO}/environments/{{environment_name}}/deployment-branch-policies": {
         "get": _operation(PAGES),
@@ -119,25 +121,37 @@ def violations(
     """What the descriptions have against a request: `target` is path and query, `template` its path in them."""
     if importlib.util.find_spec("openapi_core") is None:
         return []
+    return list(_judged(method, target, template, headers.get("content-type", "application/json"), body))
+
+
+# Tests send the same requests over and over, and each takes a hundredth of a second to judge.
+@lru_cache(maxsize=4_096)
+def _judged(
+    method: str, target: str, template: str | None, content_type: str, body: bytes
+) -> tuple[str, ...]:
     from openapi_core.testing import MockRequest
 
     parts = urlsplit(target)
     said = f"{method} {parts.path}"
-    paths = _paths()
-    operation = paths.get(template or "", {}).get(method.lower())
+    operation = _paths().get(template or "", {}).get(method.lower())
     if operation is None:
         # Without the shared data only what it would have judged goes by unread.
         return (
-            [] if template and missing() and template not in OURS else [f"{said}: no description knows this"]
+            () if template and missing() and template not in OURS else (f"{said}: no description knows this",)
         )
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     known = {p["name"] for p in operation["parameters"] if p["in"] == "query"}
-    found = [f"{said}: {name!r} is no parameter here" for name in query if name not in known]
+    odd = [f"{said}: {name!r} is no parameter here" for name in query if name not in known]
     request = MockRequest(
-        "http://localhost:4011", method.lower(), parts.path, args=query, headers=headers, data=body or None,
-        content_type=headers.get("content-type", "application/json"),
-    )  # fmt: skip
-    return found + [f"{said}: {_innermost(error)}" for error in _judge().iter_request_errors(request)]
+        "http://localhost:4011",
+        method.lower(),
+        parts.path,
+        args=query,
+        data=body or None,
+        content_type=content_type,
+    )
+    found = [f"{said}: {_innermost(error)}" for error in _judge().iter_request_errors(request)]
+    return tuple(odd + found)
 
 
 def _innermost(error: BaseException) -> str:

@@ -139,6 +139,8 @@ def _put_environment(call: Call) -> Reply:
         ]
         own = {"type": "required_reviewers", "prevent_self_review": bool(body.get("prevent_self_review"))}
         rules.append({"id": 1, **own, "reviewers": shown})
+    if body.get("wait_timer"):
+        rules.append({"id": 3, "type": "wait_timer", "wait_timer": body["wait_timer"]})
     policy = body.get("deployment_branch_policy")
     if policy:
         rules.append({"id": 2, "type": "branch_policy"})
@@ -185,13 +187,23 @@ def _create_ruleset(call: Call) -> Reply:
     repo = call.repo
     if call.body["name"] in [each["name"] for each in repo.rulesets.values()]:
         raise Refusal(422, "Validation Failed", ["Name must be unique"])
+    _may_pass(call)
     identity = repo.next_id()
     head = {"id": identity, "source": repo.full_name, "source_type": "Repository", "target": "branch"}
     repo.rulesets[identity] = {**head, "bypass_actors": [], **call.body}
     return Reply(201, repo.rulesets[identity])
 
 
+def _may_pass(call: Call) -> None:
+    for actor in call.body.get("bypass_actors", []):
+        if actor["actor_type"] == "Integration" and actor["actor_id"] not in call.repo.apps:
+            raise Refusal(
+                422, "Validation Failed", ["Actor must be part of the ruleset source or owner organization"]
+            )
+
+
 def _put_ruleset(call: Call) -> Reply:
+    _may_pass(call)
     _ruleset(call).update(call.body)
     return Reply(200, _ruleset(call))
 
@@ -246,6 +258,14 @@ def _someone(call: Call) -> Reply:
     return Reply(200, user(call.names["username"]))
 
 
+def _teams(call: Call) -> Reply:
+    org = f"{call.names['owner']}/"
+    found = [
+        {"id": n, "slug": name.removeprefix(org)} for name, n in call.teams.items() if name.startswith(org)
+    ]
+    return call.page(found)
+
+
 def _team(call: Call) -> Reply:
     name = f"{call.names['org']}/{call.names['team_slug']}"
     if name not in call.teams:
@@ -285,6 +305,7 @@ ROUTES: Routes = {
     ("GET", f"{REPO}/environments/{{environment_name}}/deployment-branch-policies"): (_branch_policies, "actions:read"),
     ("POST", f"{REPO}/environments/{{environment_name}}/deployment-branch-policies"): (
         _add_branch_policy, "administration:write"),
+    ("GET", f"{REPO}/teams"): (_teams, "administration:read"),
     ("GET", f"{REPO}/rulesets"): (_rulesets, "metadata:read"),
     ("POST", f"{REPO}/rulesets"): (_create_ruleset, "administration:write"),
     ("GET", f"{REPO}/rulesets/{{ruleset_id}}"): (lambda c: Reply(200, _ruleset(c)), "metadata:read"),

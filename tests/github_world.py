@@ -29,7 +29,7 @@ class Clock:
 
 @dataclass
 class Pull:
-    """A pull request; `heads` are the shas it had before, oldest first."""
+    """A pull request; `heads` are the shas it had before, oldest first, `writers` who wrote its commits."""
 
     number: int
     author: str
@@ -47,6 +47,7 @@ class Pull:
     labels: list[str] = field(default_factory=list)
     files: list[str] = field(default_factory=list)
     heads: list[str] = field(default_factory=list)
+    writers: list[str | None] = field(default_factory=list)
 
 
 def user_id(login: str) -> int:
@@ -61,6 +62,7 @@ class Repository:
         self.full_name, self.clock, self.default_branch = full_name, clock, default_branch
         self.private = False
         self.plan_has_reviewers = True
+        self.apps: set[int] = set()
         self.on_dispatch: DispatchCallback | None = None
         self.permissions: dict[str, str] = {}
         self.pulls: dict[int, Pull] = {}
@@ -304,5 +306,6 @@ class Repository:
             name: value for name, value in vars(self).items() if not name.startswith(("_", "clock", "on_"))
         }
         whole["pulls"] = {number: vars(pull) for number, pull in self.pulls.items()}
+        whole["apps"] = sorted(self.apps)
         whole["contents"] = {path: raw.decode("utf-8", "replace") for path, raw in self.contents.items()}
         return whole

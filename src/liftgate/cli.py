@@ -29,6 +29,7 @@ COMMANDS: Final[dict[str, str]] = {
     "data": "split, scrub, compare and export datasets",
     "registry": "what is served, and where it comes from",
     "watch": "look again at what callers get today; one issue for each alias that needs somebody",
+    "init": "what a repository needs so that the verdict blocks a merge",
     "doctor": "what an account or a repository still lacks, and the policies to give it",
     "demo": "the whole gate on the template's data with the embedded model",
 }

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from github_server import GitHubServer
+from github_call import Reply
+from github_server import MODES, GitHubServer
 from github_world import Repository
 
 pytest.importorskip("github")
@@ -324,6 +325,15 @@ def test_a_missing_permission_is_named(world: World) -> None:
 def test_every_refusal_is_a_sentence(world: World, mode: str, sentence: str) -> None:
     world.server.fail(mode)
     assert str(refused(lambda: world.github.pull(7))) == sentence
+
+
+def test_a_token_that_github_repeats_is_not_shown(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = {"message": f"{'x' * 180} {TOKEN} is not valid\u202e"}
+    monkeypatch.setitem(MODES, "told", Reply(403, told))
+    world.server.fail("told")
+    error = refused(lambda: world.github.pull(7))
+    assert TOKEN[:8] not in str(error)
+    assert "\u202e" not in str(error)
 
 
 def test_a_comment_that_is_too_long_is_refused_without_its_text(world: World) -> None:

@@ -20,6 +20,8 @@ WAIT_WITHOUT_WORD_S: Final = 60.0
 TIMEOUT_S: Final = 30
 PER_PAGE: Final = 100
 MOST_PAGES: Final = 300
+# What is shorter is a placeholder of a test, and may be a part of any word.
+SHORTEST_TOKEN: Final = 8
 API_VERSION: Final = "2022-11-28"
 _LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 _ACCEPTED: Final = re.compile(r"[a-z_]+=(?:read|write)(?:[,;] ?[a-z_]+=(?:read|write))*")
@@ -161,8 +163,12 @@ class Wire:
     def _said(self, answer: Answer) -> str:
         """GitHub's own words, without what a request held: codes and fields, never values."""
         message = answer.json.get("message") if isinstance(answer.json, dict) else None
-        words = " ".join(str(message or "no reason given").split())[:200]
-        words = "".join(letter for letter in words if letter.isprintable()).replace(self._token, "(token)")
+        words = "".join(
+            letter for letter in str(message or "no reason given") if letter.isprintable() or letter == "\n"
+        )
+        if len(self._token) >= SHORTEST_TOKEN:
+            words = words.replace(self._token, "(token)")
+        words = " ".join(words.split())[:200]
         errors = answer.json.get("errors") if isinstance(answer.json, dict) else None
         named = {
             f"{each.get('field', each.get('resource', ''))} {each.get('code', '')}".strip()
@@ -207,6 +213,8 @@ def _hint(answer: Answer, said: str, method: str) -> str | None:
     if answer.code == 403 and "not accessible by" in said:
         accepted = answer.headers.get("x-accepted-github-permissions", "")
         wanted = accepted.replace("_", "-").replace("=", ": ") if _ACCEPTED.fullmatch(accepted) else None
+        if wanted and "administration" in wanted:
+            return f"the token needs `{wanted}`, which no token of a workflow has: use an administrator's"
         needs = f"`{wanted}`" if wanted else "write access" if method != "GET" else "read access"
         return f"the token needs {needs}: in a workflow that is `permissions:` of the job"
     return None
