@@ -154,6 +154,42 @@ def _judged(
     return tuple(odd + found)
 
 
+def answer_violations(method: str, template: str, status: int, answer: Any) -> list[str]:
+    """What GitHub's description has against an answer of the fake: wrong types and words, not what it leaves out."""
+    from openapi_schema_validator import OAS30Validator
+
+    described = (
+        _whole()["paths"].get(template, {}).get(method.lower(), {}).get("responses", {}).get(str(status))
+    )
+    content = _plain(described).get("content", {}).get("application/json") if described else None
+    # Refusals come in more forms than the description has.
+    if content is None or status >= 400:
+        return []
+    validator = OAS30Validator(_plain(content["schema"]))
+    return [
+        f"{method} {template}: {list(e.absolute_path)} {e.message[:150]}"
+        for e in validator.iter_errors(answer)
+        # Without what has to be there, one answer may be of several forms.
+        if "valid under each of" not in e.message
+    ]
+
+
+def _plain(part: Any, depth: int = 0) -> Any:
+    """A schema without references and without the list of what has to be there."""
+    if isinstance(part, dict):
+        if "$ref" in part:
+            found = _whole()
+            for key in part["$ref"].removeprefix("#/").split("/"):
+                found = found[key]
+            return _plain(found, depth + 1) if depth < 12 else {}
+        return {
+            name: _plain(value, depth)
+            for name, value in part.items()
+            if not (name == "required" and isinstance(value, list))
+        }
+    return [_plain(each, depth) for each in part] if isinstance(part, list) else part
+
+
 def _innermost(error: BaseException) -> str:
     inner = getattr(error, "schema_errors", None) or getattr(error.__cause__, "schema_errors", None)
     if inner:

@@ -28,7 +28,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 import github_conversation
 import github_setup_routes
 from github_call import Call, Refusal, Reply, Routes
-from github_description import missing, violations
+from github_description import answer_violations, missing, violations
 from github_world import Body, Clock, Repository
 
 ROUTES: Routes = {**github_conversation.ROUTES, **github_setup_routes.ROUTES}
@@ -94,7 +94,10 @@ class Identity:
 
 @dataclass
 class GitHubServer:
-    """A context manager; serves from threads of its own between enter and exit. `login` is who unknown tokens are."""
+    """A context manager; serves from threads of its own between enter and exit. `login` is who unknown tokens are.
+
+    `judges_itself` holds its answers, too, against GitHub's description: slow, for the test of the fake.
+    """
 
     login: str = "github-actions[bot]"
     port: int = 0
@@ -106,6 +109,7 @@ class GitHubServer:
     faults: list[Fault] = field(default_factory=list)
     clock: Clock = field(default_factory=Clock)
     judged: str | None = field(default_factory=missing)
+    judges_itself: bool = False
 
     def repository(self, full_name: str, **options: Any) -> Repository:
         """A repository, made when it is not there."""
@@ -191,8 +195,11 @@ class GitHubServer:
             return self._served(request, target, raw, base)
         if fault in DONE_FIRST:
             reply = self._served(request, target, raw, base)
-            if fault == "stale-head" and isinstance(reply.json, dict) and "head" in reply.json:
-                reply.json["head"]["sha"] = "0" * 39 + "1"
+            pulls = reply.json if isinstance(reply.json, list) else [reply.json]
+            heads = [each["head"] for each in pulls if isinstance(each, dict) and "head" in each]
+            if fault == "stale-head" and heads:
+                for head in heads:
+                    head["sha"] = "0" * 39 + "1"
                 return reply
         return MODES[fault]
 
@@ -233,7 +240,11 @@ class GitHubServer:
             self.repositories, self.teams, identity.integration,
         )  # fmt: skip
         try:
-            return self._followed(call, handler(call))
+            reply = self._followed(call, handler(call))
+            if self.judges_itself and self.judged is None:
+                shown = json.loads(json.dumps(reply.json))
+                self.violations += answer_violations(request.method, template, reply.status, shown)
+            return reply
         except Refusal as refusal:
             return Reply(refusal.status, {"message": refusal.message, "errors": refusal.errors})
 

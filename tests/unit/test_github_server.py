@@ -183,6 +183,71 @@ def test_two_threads_may_ask_at_once(server: GitHubServer) -> None:
     assert len(server.made("GET", "/pulls/7")) == 4
 
 
+ROOT = "/repos/octocat/toy"
+STORY: list[tuple[str, str, dict[str, Any] | None, int]] = [
+    ("GET", ROOT, None, 200),
+    ("GET", f"{ROOT}/pulls/7", None, 200),
+    ("GET", f"{ROOT}/pulls?state=all", None, 200),
+    ("GET", f"{ROOT}/pulls/7/files", None, 200),
+    ("GET", f"{ROOT}/issues/7/timeline", None, 200),
+    ("POST", f"{ROOT}/issues/7/comments", {"body": "x"}, 201),
+    ("GET", f"{ROOT}/issues/7/comments", None, 200),
+    ("GET", f"{ROOT}/issues/comments/{{comment}}", None, 200),
+    ("PATCH", f"{ROOT}/issues/comments/{{comment}}", {"body": "y"}, 200),
+    ("DELETE", f"{ROOT}/issues/comments/{{comment}}", None, 204),
+    ("POST", f"{ROOT}/labels", {"name": "watch"}, 201),
+    ("PATCH", f"{ROOT}/labels/watch", {"color": "ffffff"}, 200),
+    ("GET", f"{ROOT}/labels", None, 200),
+    ("POST", f"{ROOT}/issues", {"title": "t", "labels": ["watch"]}, 201),
+    ("GET", f"{ROOT}/issues/8", None, 200),
+    ("POST", f"{ROOT}/issues/7/labels", {"labels": ["watch"]}, 200),
+    ("GET", f"{ROOT}/issues/7/labels", None, 200),
+    ("POST", f"{ROOT}/statuses/{HEAD}", {"state": "pending", "context": "c", "description": "d"}, 201),
+    ("POST", f"{ROOT}/check-runs", {"name": "gate", "head_sha": HEAD, "status": "in_progress"}, 201),
+    ("GET", f"{ROOT}/actions/runs/{{run}}", None, 200),
+    ("GET", f"{ROOT}/actions/runs/{{run}}/artifacts", None, 200),
+    ("GET", f"{ROOT}/actions/runs/{{run}}/approvals", None, 200),
+    ("GET", f"{ROOT}/actions/workflows/gate.yml", None, 200),
+    ("PUT", f"{ROOT}/actions/workflows/gate.yml/enable", None, 204),
+    ("POST", f"{ROOT}/actions/workflows/gate.yml/dispatches", {"ref": "main", "inputs": {}}, 204),
+    ("POST", f"{ROOT}/dispatches", {"event_type": "go", "client_payload": {}}, 204),
+    ("PUT", f"{ROOT}/environments/eval", {"wait_timer": 5}, 200),
+    ("GET", f"{ROOT}/environments/eval", None, 200),
+    ("GET", f"{ROOT}/environments", None, 200),
+    (
+        "POST",
+        f"{ROOT}/rulesets",
+        {"name": "r", "enforcement": "active", "rules": [{"type": "deletion"}]},
+        201,
+    ),
+    ("POST", f"{ROOT}/rulesets", {"name": "r", "enforcement": "active"}, 422),
+    ("GET", f"{ROOT}/rulesets", None, 200),
+    ("POST", f"{ROOT}/git/refs", {"ref": "refs/liftgate/locks/x", "sha": HEAD}, 201),
+    ("POST", f"{ROOT}/git/refs", {"ref": "refs/liftgate/locks/x", "sha": HEAD}, 422),
+    ("GET", f"{ROOT}/git/ref/liftgate/locks/x", None, 200),
+    ("PUT", f"{ROOT}/contents/.github/CODEOWNERS", {"message": "m", "content": "eA=="}, 201),
+    ("PUT", f"{ROOT}/contents/.github/CODEOWNERS", {"message": "m", "content": "eQ=="}, 409),
+    ("GET", f"{ROOT}/contents/.github/CODEOWNERS", None, 200),
+    ("GET", "/rate_limit", None, 200),
+    ("GET", "/user", None, 403),
+]
+
+
+def test_its_answers_have_the_form_that_github_describes(server: GitHubServer) -> None:
+    server.judges_itself = True
+    repo = server.repository("octocat/toy")
+    known = {
+        "run": repo.add_run(head_sha=HEAD, head_branch="data")["id"],
+        "comment": repo.comment(7, "a", "b")["id"],
+    }
+    requester = of(server).requester
+    codes = [
+        requester.requestJson(verb, path.format(**known), input=body)[0] for verb, path, body, _ in STORY
+    ]
+    assert codes == [code for *_, code in STORY]
+    assert server.violations == []
+
+
 def test_it_serves_as_a_process_of_its_own(tmp_path: Path) -> None:
     world = tmp_path / "world.json"
     pull = {"number": 7, "author": "alice", "head_ref": "data", "head_sha": HEAD, "base_sha": BASE}
