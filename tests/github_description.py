@@ -185,7 +185,7 @@ def _plain(part: Any, depth: int = 0) -> Any:
         return {
             name: _plain(value, depth)
             for name, value in part.items()
-            if not (name == "required" and isinstance(value, list))
+            if name != "discriminator" and not (name == "required" and isinstance(value, list))
         }
     return [_plain(each, depth) for each in part] if isinstance(part, list) else part
 
