@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from liftgate.verdict.judge import Calibration
 
 CALIBRATION = "calibration.json"
-HISTORY_LIMIT = 200
+HISTORY_LIMIT = 100
 """Changes of models.yaml that are looked at; a step that lasts longer than so many is long enough."""
 
 

@@ -61,7 +61,9 @@ def run(arguments: argparse.Namespace) -> int:
         document = {**plan.to_dict(), "base": None, "head": None}
     write_json(out / "plan.json", document)
     store, command = arguments.store or out / "store", _command(arguments)
-    codes, verdicts = judge(plan, root, out, store, base_id, command, _words(arguments))
+    works = any(map(plan.steps, plan.aliases))
+    words = _words(arguments) if works else None
+    codes, verdicts = judge(plan, root, out, store, base_id, command, words)
     if arguments.json:
         sys.stdout.write(pretty({"schema_version": 1, "verdicts": verdicts}).decode())
     return max(codes, key=_worst) if codes else _nothing(plan)
@@ -79,6 +81,13 @@ def judge(
     """Run the flow of each alias and write its report; returns exit codes and verdicts by alias."""
     import datetime
 
+    working = [alias for alias in plan.aliases if plan.steps(alias)]
+    for alias in (name for name in plan.aliases if name not in working):
+        say(f"{alias}: {', '.join(plan.aliases[alias])}, nothing to run")
+    if not working:
+        # A rollback is told in a moment: what measures models is not even loaded.
+        return [], {}
+
     from liftgate.commands.flow import Flow
     from liftgate.commands.gate import write_report
     from liftgate.commands.hosted_flow import HostedWords
@@ -88,10 +97,7 @@ def judge(
     codes: list[ExitCode] = []
     verdicts: dict[str, str] = {}
     today = datetime.datetime.now(datetime.UTC).date()
-    for alias in plan.aliases:
-        if not plan.steps(alias):
-            say(f"{alias}: {', '.join(plan.aliases[alias])}, nothing to run")
-            continue
+    for alias in working:
         say(f"== {alias}: {', '.join(plan.aliases[alias])}")
         folder = out / alias
         flow = Flow(root, folder, store, alias, plan, base_id, command, today, say)

@@ -32,18 +32,22 @@ def check_registry(
     evidence: RegistryEvidence,
     policy: Policy,
     now: datetime.datetime,
+    *,
+    alone: bool = False,
 ) -> list[Finding]:
     """Every reason why the change from `before` to `after` may not be merged, most severe first; [] when it may.
 
     `before` is the base's registry and `after` the head's, None where there is no models.yaml. `policy` is the
     base's, `now` an aware UTC time. An alias that does not change, or is rolled back, is not looked at: a rollback
-    needs no evidence. Whether anything but models.yaml changes is for `plan` to say. Severities are those of the
+    needs no evidence. `alone` says that the change holds nothing but models.yaml; beside anything else no entry is
+    restored without evidence, only lowered. Severities are those of the
     policy's `rules`, except for rules that always count (`registry.rules.NEVER_LOWERED`).
     """
     old, new = before.aliases if before else {}, after.aliases if after else {}
     findings: list[Finding] = []
     for name in sorted(old.keys() | new.keys()):
-        if transition(old.get(name), new.get(name), of_alias(evidence.history, name)) == "promotion":
+        history = of_alias(evidence.history, name) if alone else ()
+        if transition(old.get(name), new.get(name), history) == "promotion":
             change = _Change(name, old.get(name), new.get(name), before, after, evidence, policy, now)
             findings += change.findings()
     return ordered(weighed(dict.fromkeys(findings), policy.rules))

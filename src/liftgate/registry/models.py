@@ -70,7 +70,11 @@ class Models:
 
 def read_models(text: str | bytes, path: str = "models.yaml") -> Models:
     """Parse and check a registry. Raises `InputError` with every problem."""
-    document = load(text, path, "models")
+    return models_of(load(text, path, "models"), text)
+
+
+def models_of(document: Document, text: str | bytes) -> Models:
+    """The registry of a document that fits its schema; `text` is what it was parsed from."""
     lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).split("\n")
     entries = document.data["models"]
     starts = sorted({document.line(("models", name)) for name in entries})
@@ -79,14 +83,14 @@ def read_models(text: str | bytes, path: str = "models.yaml") -> Models:
     for name, entry in entries.items():
         start = document.line(("models", name))
         aliases[name] = _alias(name, entry, _source(lines[start - 1 : ends[start]]))
-    return Models(path, aliases, document)
+    return Models(document.path, aliases, document)
 
 
 def _source(lines: list[str]) -> str:
     """The text of an entry; blank lines and comments after it belong to what follows."""
     while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
         lines = lines[:-1]
-    return "\n".join(lines)
+    return "\n".join(lines).removesuffix("\r")
 
 
 def _alias(name: str, entry: Mapping[str, Any], source: str) -> Alias:

@@ -42,7 +42,8 @@ def with_variant(
         deep = _indent(lines[document.lines[(*key, next(iter(models[alias])))] - 1])
         at = _end(lines, start)
         added = [deep * " " + line for line in _block({"variants": {name: entry}})]
-    made = "".join([*lines[:at], *(f"{line}\n" for line in added), *lines[at:]])
+    end = "\r\n" if "\r\n" in text else "\n"
+    made = "".join([*lines[:at], *(f"{line}{end}" for line in added), *lines[at:]])
     expected = json.loads(json.dumps(document.data))
     expected["models"][alias]["variants"] = {**(variants or {}), name: dict(entry)}
     try:

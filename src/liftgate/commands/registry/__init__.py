@@ -7,6 +7,10 @@ from typing import Final
 from liftgate.commands.actions import Actions
 
 ACTIONS: Final[dict[str, str]] = {
+    "check": "whether a change of models.yaml is a legal transition, every reason at once",
+    "add": "a finished run as a variant at 0%",
+    "promote": "the next step of a variant, as a diff or a pull request",
+    "rollback": "callers get what they got before: one line, no evidence, no provider",
     "trace": "what data trained a model, what it cost, who approved it, what was measured",
     "record": "write a verdict into the ledger, after making it again from its stored answers",
     "verify": "make a report again from its stored answers, offline, and name the first difference",

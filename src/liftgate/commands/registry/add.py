@@ -1,0 +1,161 @@
+"""`liftgate registry add`: a finished run becomes a variant at 0%, with its report and manifest beside it."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from liftgate.commands.registry import proposing
+from liftgate.errors import InputError
+
+if TYPE_CHECKING:
+    from liftgate.registry.models import Alias
+
+_TAKEN_OVER: Final = ("owner", "on_call", "runbook", "cost_tag", "retrain_trigger")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Where the model comes from, and who answers for it."""
+    parser.add_argument("alias", metavar="ALIAS")
+    origin = parser.add_mutually_exclusive_group()
+    origin.add_argument(
+        "--run",
+        dest="folder",
+        type=Path,
+        metavar="DIR",
+        help="a finished run folder (default: .liftgate/ALIAS)",
+    )
+    origin.add_argument(
+        "--manifest", type=Path, metavar="FILE", help="a manifest.json alone: the variant has no report yet"
+    )
+    parser.add_argument("--name", metavar="VARIANT", help="default: v and the dataset's version")
+    parser.add_argument("--model-id", metavar="ID", help="as callers send it (default: what the job made)")
+    for key in ("owner", "on-call", "runbook", "cost-tag"):
+        parser.add_argument(f"--{key}", metavar="WORDS", help="default: as the variant beside it has it")
+    proposing.add_arguments(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Propose the variant; 0, or 2 when the run cannot be used or the variant is there already."""
+    return proposing.carry_out(arguments, lambda source: _propose(source, arguments))
+
+
+def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposing.Proposal:
+    from liftgate.registry.models import read_models
+    from liftgate.registry.proposal import with_variant
+
+    models = read_models(source.data, proposing.PATH)
+    alias = models.alias(arguments.alias)
+    manifest, report, files = _origin(arguments)
+    version = manifest["dataset"]["version"]
+    name = arguments.name or f"v{version}"
+    folder = f"evals/reports/{alias.name}"
+    beside = {f"{folder}/{name}{end}": data for end, data in files.items()}
+    entry = _entry(alias, name, manifest, report, arguments)
+    entry["manifest"] = f"{folder}/{name}.manifest.json"
+    if report is not None:
+        from liftgate.files import sha256_bytes
+
+        entry["report"] = {"path": f"{folder}/{name}.json", "sha256": sha256_bytes(files[".json"])}
+    ordered = _ordered(entry)
+    after = with_variant(source.text, alias.name, name, ordered)
+    read_models(after, proposing.PATH)
+    said = () if report is None or report["verdict"] == "pass" else (f"its report says {report['verdict']}",)
+    lines = [
+        f"`{name}` of `{alias.name}` is there for shadow requests and for a later promotion; no caller gets it."
+    ]
+    if report is not None:
+        lines.append(
+            f"Its verdict is {report['verdict']}; `liftgate registry verify` makes it again from its answers."
+        )
+    lines += ["", f"Next: `liftgate registry promote {alias.name} {name} --pull-request`.", ""]
+    return proposing.Proposal(
+        after,
+        f"Add {alias.name} {name} at 0%",
+        "\n".join(lines),
+        f"liftgate/add-{alias.name}-{name}",
+        files=beside,
+        said=said,
+        details={"alias": alias.name, "action": "add", "variant": name},
+    )
+
+
+def _origin(
+    arguments: argparse.Namespace,
+) -> tuple[Mapping[str, Any], dict[str, Any] | None, dict[str, bytes]]:
+    """Manifest, report or None, and the files that go beside, by the end of their name."""
+    from liftgate.commands.gate import read_report
+    from liftgate.files import read_bytes
+    from liftgate.registry.manifests import read_manifest
+
+    folder = arguments.folder or Path(".liftgate") / arguments.alias
+    path: Path = arguments.manifest or folder / "manifest.json"
+    data = read_bytes(path, "training manifest")
+    manifest = read_manifest(data)
+    if manifest is None:
+        raise InputError(f"{path}: no manifest.json, or its digest is not that of its content")
+    if manifest.get("alias") != arguments.alias:
+        raise InputError(f"{path}: the manifest is of another alias")
+    if arguments.manifest:
+        return manifest, None, {".manifest.json": data}
+    report = read_report(folder / "report.json")
+    if (
+        report["alias"] != arguments.alias
+        or (report["training"] or {}).get("manifest_digest") != manifest["digest"]
+    ):
+        raise InputError(f"{folder}: report.json and manifest.json are not of one run of {arguments.alias}")
+    return manifest, report, {".json": read_bytes(folder / "report.json"), ".manifest.json": data}
+
+
+def _entry(
+    alias: Alias,
+    name: str,
+    manifest: Mapping[str, Any],
+    report: Mapping[str, Any] | None,
+    arguments: argparse.Namespace,
+) -> dict[str, Any]:
+    training = (report["training"] if report else None) or {}
+    model_id = arguments.model_id or training.get("model_id")
+    if model_id is None and manifest["provider"] != "local":
+        raise InputError(
+            "nothing says which model the provider made", hint="--model-id ID, as callers send it"
+        )
+    dataset = {key: value for key, value in manifest["dataset"].items() if value is not None}
+    sibling = alias.promoted or next(reversed(list(alias.variants.values())), None)
+    taken = {key: sibling.entry[key] for key in _TAKEN_OVER if sibling and key in sibling.entry}
+    given = {key: getattr(arguments, key) for key in ("owner", "on_call", "runbook", "cost_tag")}
+    default = alias.default
+    where = {"base_url": default.base_url, "region": default.region} if _hosted_alike(alias, manifest) else {}
+    entry: dict[str, Any] = {
+        "model_id": model_id or f"{alias.name}-{name}",
+        "provider": manifest["provider"],
+        "base": manifest["base"],
+        "base_revision": manifest["base_revision"],
+        "adapter_sha256": training.get("adapter_sha256"),
+        "dataset": dataset,
+        "job_id": training.get("job_id"),
+        "manifest_digest": manifest["digest"],
+        "method": manifest["method"],
+        "hyperparameters": dict(manifest["hyperparameters"]),
+        "training_usd": training.get("usd"),
+        "flag": f"{alias.name}-{name}".replace(".", "-"),
+        "rollout_percent": 0,
+        **where,
+        **taken,
+        **{key: value for key, value in given.items() if value is not None},
+    }
+    return {key: value for key, value in entry.items() if value is not None}
+
+
+def _hosted_alike(alias: Alias, manifest: Mapping[str, Any]) -> bool:
+    return bool(manifest["provider"] == alias.default.provider != "local")
+
+
+def _ordered(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """The keys in the order in which the schema tells them."""
+    from liftgate.config import schema
+
+    known = list(schema("models")["$defs"]["variant"]["properties"])
+    return {key: entry[key] for key in known if key in entry}
