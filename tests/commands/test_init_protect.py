@@ -251,6 +251,17 @@ def test_what_cannot_be_meant_is_said(
     assert server.writes == []
 
 
+def test_a_folder_that_is_none_is_said_before_anything_is_asked(
+    server: GitHubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert protect(tmp_path / "nowhere") == 2
+    assert capsys.readouterr().err.startswith("error: --root is no folder\n")
+    assert server.requests == []
+    (tmp_path / ".github").write_text("a file")
+    assert protect(tmp_path) == 2
+    assert capsys.readouterr().err.startswith("error: .github/CODEOWNERS cannot be written: ")
+
+
 def test_init_alone_says_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init"]) == 2
     assert "liftgate init --protect" in capsys.readouterr().err

@@ -313,6 +313,11 @@ def test_a_head_that_moved_meanwhile_is_not_judged(github: GitHub, repo: Reposit
     assert resolve(event_of(name), github) == Nothing("head-moved", HEAD)
 
 
+def test_an_answer_that_is_older_than_the_event_judges_nothing(github: GitHub, server: GitHubServer) -> None:
+    server.fail("stale-head", path="/pulls")
+    assert resolve(event_of("workflow_run"), github) == Nothing("head-moved", HEAD)
+
+
 @pytest.mark.parametrize("name", ["workflow_run", "pull_request", "workflow_dispatch"])
 @pytest.mark.parametrize("merged", [True, False])
 def test_what_is_closed_is_not_judged(github: GitHub, repo: Repository, name: str, merged: bool) -> None:

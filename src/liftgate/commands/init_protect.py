@@ -54,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
             "--protect needs a repository",
             hint="liftgate init --protect --repository owner/name --owner @org/team",
         )
+    if not arguments.root.is_dir():
+        raise InputError("--root is no folder", hint="--root takes the folder of the repository's files")
     wanted = _wanted(arguments)
     if arguments.printed:
         sys.stdout.write(as_commands(repository, wanted))
@@ -121,7 +123,10 @@ def _owners_file(root: Path, wanted: Wanted, *, write: bool) -> str:
         return f"\n# {shown} lacks these lines; add them and commit:\n{lines}"
     if write:
         path = root / _PLACES[0]
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(text, encoding="utf-8")
+        try:
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"{_PLACES[0].as_posix()} cannot be written: {error.strerror}") from None
         return f"  written    {_PLACES[0].as_posix()}: commit it, by a pull request\n"
     return f"\nmkdir -p .github && cat > {_PLACES[0].as_posix()} <<'END'\n{text}END\n"
