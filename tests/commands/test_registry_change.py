@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from github_server import GitHubServer
 from liftgate.cli import main
 from liftgate.config import parse_yaml
 from liftgate.digests import pretty
@@ -344,3 +345,34 @@ def test_a_rollback_is_told_in_a_moment_and_loads_nothing_that_measures(tmp_path
     assert "change kinds: rollback" in done.stderr
     assert said["heavy"] == []
     assert took < 6, f"{said['told']} in {took:.2f} s"
+
+
+def test_a_pull_request_is_made_on_the_base_branch_whatever_lies_in_the_work_tree(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    origin = Repository(tmp_path / "origin", 25)
+    git(tmp_path, "clone", "-q", str(origin.root), "clone")
+    clone = tmp_path / "clone"
+    (clone / "models.yaml").write_text("version: 1\nmodels: {}\n")
+    with GitHubServer() as server:
+        repo = server.repository("octocat/toy")
+        told = {"GITHUB_TOKEN": "t", "GITHUB_API_URL": server.url, "GITHUB_REPOSITORY": "octocat/toy"}
+        for key, value in told.items():
+            monkeypatch.setenv(key, value)
+        words = ["registry", "rollback", ALIAS, "--pull-request", "--root", str(clone)]
+        assert main(words) == 0
+        assert main(words) == 0
+        pulls = [(pull.number, pull.title, pull.base_ref, pull.head_ref) for pull in repo.pulls.values()]
+        assert server.violations == []
+    branch = f"liftgate/rollback-{ALIAS}-v1.1.0-to-0"
+    assert pulls == [(1, f"Roll back {ALIAS} v1.1.0 from 25% to 0%", "main", branch)]
+    assert git(origin.root, "diff", "--stat", "main", branch).splitlines()[-1] == (
+        " 1 file changed, 1 insertion(+), 1 deletion(-)"
+    )
+    assert git(origin.root, "log", "--format=%s", f"main..{branch}").splitlines() == [
+        f"Roll back {ALIAS} v1.1.0 from 25% to 0%"
+    ]
+    assert (clone / "models.yaml").read_text() == "version: 1\nmodels: {}\n"
+    assert "pull request #1" in capsys.readouterr().err
+    assert main(["plan", "--base", "main", "--head", branch, "--root", str(origin.root)]) == 0
+    assert "change kinds: rollback" in capsys.readouterr().err

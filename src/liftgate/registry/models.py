@@ -78,7 +78,7 @@ def models_of(document: Document, text: str | bytes) -> Models:
     lines = (text.decode("utf-8-sig") if isinstance(text, bytes) else text).split("\n")
     entries = document.data["models"]
     starts = sorted({document.line(("models", name)) for name in entries})
-    ends = dict(zip(starts, [*(start - 1 for start in starts[1:]), len(lines)], strict=True))
+    ends = dict(zip(starts, [*(start - 1 for start in starts[1:]), len(lines)], strict=False))
     aliases = {}
     for name, entry in entries.items():
         start = document.line(("models", name))
