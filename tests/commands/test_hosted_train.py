@@ -280,7 +280,7 @@ def test_a_local_card_knows_nothing_of_jobs(tmp_path: Path, capsys: pytest.Captu
         )
         == 2
     )
-    assert "needs no approval" in capsys.readouterr().err
+    assert "its revision is not known here" in capsys.readouterr().err
 
 
 def test_resuming_what_was_never_launched_is_told(

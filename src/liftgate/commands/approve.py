@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import datetime
 import sys
+from collections.abc import Iterable, Iterator
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from liftgate.commands.ledgers import add_change, add_ledger
-from liftgate.errors import ExitCode
+from liftgate.commands.pulled import add_pull, only_pull
+from liftgate.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from liftgate.findings import Finding
+    from liftgate.training.approval import Terms
+    from liftgate.training.ledger import Entry
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -16,8 +26,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--digest", required=True, metavar="SHA256", help="the manifest, as estimate tells it"
     )
-    parser.add_argument("--by", required=True, metavar="WHO", help="who approves")
-    parser.add_argument("--author", required=True, metavar="WHO", help="who wrote the change")
+    desk = parser.add_argument_group("at a desk")
+    desk.add_argument("--by", metavar="WHO", help="who approves")
+    desk.add_argument("--author", metavar="WHO", help="who wrote the change")
+    github = parser.add_argument_group("on GitHub, which says who wrote it and who agreed")
+    add_pull(github)
+    github.add_argument(
+        "--from-run",
+        type=_run_id,
+        metavar="ID",
+        help="who let this run of train.yml pass the environment training-approval",
+    )
+    github.add_argument(
+        "--from-label",
+        action="store_true",
+        help="who set the policy's approval.label after the last push: one of approval.approvers",
+    )
+    github.add_argument(
+        "--from-github", action="store_true", help="either: reviewers of $GITHUB_RUN_ID, else the label"
+    )
+    github.add_argument(
+        "--usd", type=_usd, metavar="USD", help="the price that was shown: refuse when it is higher by now"
+    )
     parser.add_argument("--version", metavar="X.Y.Z", help="release of the dataset (default: the newest)")
     parser.add_argument(
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
@@ -30,55 +60,136 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write the approval into the ledger: 0, or 10 with what stands against it."""
+    only_pull(arguments)
+    modes = [arguments.from_run is not None, arguments.from_label, arguments.from_github]
+    if arguments.pull is not None:
+        from liftgate.commands.approve_pull import approve_pull
+
+        if sum(modes) != 1 or arguments.by is not None:
+            raise InputError(
+                "who agreed to the training of a pull request?",
+                hint="one of --from-run ID, --from-label and --from-github: GitHub says it, not --by",
+            )
+        return approve_pull(arguments)
+    if any(modes) or arguments.usd is not None:
+        raise InputError("--from-run, --from-label, --from-github and --usd go with --pull", hint="--pull N")
+    if arguments.by is None or arguments.author is None:
+        raise InputError("who approves, and whose change?", hint="--by WHO --author WHO, or --pull N")
+    return _at_a_desk(arguments)
+
+
+def _at_a_desk(arguments: argparse.Namespace) -> int:
     import os
 
     from liftgate.commands.hosted import utc_now
-    from liftgate.commands.hosted_train import as_line, open_hosted
-    from liftgate.errors import InputError
-    from liftgate.files import pretty
     from liftgate.findings import blocks
-    from liftgate.project import read_subject
-    from liftgate.training.approval import issue, same_person
-    from liftgate.training.ledger import approval_name, plan_name
+    from liftgate.training.approval import same_person
 
-    subject = read_subject(arguments.root, arguments.alias, arguments.version)
-    if not subject.is_hosted:
+    approval = Approval(arguments, ledger_root=arguments.root)
+    if arguments.digest != approval.manifest.digest:
         raise InputError(
-            f"the card of {arguments.alias} trains on this machine, which needs no approval of the ledger",
-            hint="cost.auto_approve_usd in evals/policy.yaml says what may start by itself",
-        )
-    manifest = subject.manifest()
-    if arguments.digest != manifest.digest:
-        raise InputError(
-            f"the manifest of this work tree is {manifest.digest}, not {arguments.digest}",
+            f"the manifest of this work tree is {approval.manifest.digest}, not {arguments.digest}",
             hint="approve what will be trained: check out the change, then estimate again",
         )
-    hosted = open_hosted(arguments, subject, f"liftgate train --alias {arguments.alias}")
-    policy = hosted.ruler.policy
-    if not policy.approval.self_approval and same_person(arguments.by, arguments.author):
+    if not approval.ruler.policy.approval.self_approval and same_person(arguments.by, arguments.author):
         raise InputError(
             f"{arguments.by} wrote the change and cannot approve it",
             hint="somebody else approves, or approval.self_approval of the policy allows it",
         )
-    terms = hosted.terms()
-    findings = hosted.forbidden()
+    terms, findings = approval.terms()
     if terms is None or blocks(findings):
-        for finding in findings:
-            sys.stderr.write(as_line(finding) + "\n")
+        told(findings)
         return ExitCode.BLOCKED
     run_id = arguments.run_id or os.environ.get("GITHUB_RUN_ID")
-    at = utc_now()
-    entry = issue(
-        terms, approver=arguments.by, at=at, max_age_hours=policy.approval.max_age_hours, run=run_id
-    )
-    plan = {"schema_version": 1, "entry": "plan", "digest": manifest.digest, "manifest": manifest.to_dict()}
-    if hosted.ledger.read(plan_name(manifest.digest)) is None:
-        hosted.ledger.create(plan_name(manifest.digest), {**plan, "at": entry["issued_at"]})
-    hosted.ledger.keep(approval_name(entry), entry)
-    if arguments.json:
-        sys.stdout.write(pretty(dict(entry)).decode())
-    sys.stderr.write(
-        f"{arguments.by} approved {manifest.digest[:12]}… of {arguments.alias} at ${terms.usd:f}, "
-        f"until {entry['expires_at']}\n  liftgate train --alias {arguments.alias} --digest {manifest.digest}\n"
-    )
-    return ExitCode.PASS
+    return approval.write(terms, arguments.by, utc_now(), run_id, arguments.json)
+
+
+class Approval:
+    """What would be approved: a subject with its ruler, its price and the ledger that takes the entry."""
+
+    def __init__(self, arguments: argparse.Namespace, *, ledger_root: Path) -> None:
+        from liftgate.commands.hosted_train import ruler_at
+        from liftgate.commands.ledgers import open_ledger
+        from liftgate.commands.local_terms import manifest_of
+        from liftgate.project import read_subject
+
+        self.arguments = arguments
+        self.subject = read_subject(arguments.root, arguments.alias, arguments.version)
+        self.manifest = manifest_of(self.subject)
+        self.ledger = open_ledger(arguments.ledger, ledger_root)
+        self.ruler = ruler_at(arguments, self.subject)
+
+    def terms(self) -> tuple[Terms | None, list[Finding]]:
+        """Everything that an approval says but who and when, and what stands against the training at all."""
+        from liftgate.commands.hosted import HostedTraining, utc_now
+        from liftgate.commands.hosted_train import price_of
+        from liftgate.commands.ledgers import repository
+        from liftgate.commands.local_terms import Names, local_terms
+
+        arguments, subject = self.arguments, self.subject
+        names = Names(arguments.author, repository(arguments.repository), arguments.change)
+        if not subject.is_hosted:
+            return local_terms(subject, self.manifest, self.ruler, names, utc_now().date())
+        priced = price_of(subject, self.ruler, arguments.root, self.ledger)
+        hosted = HostedTraining(subject, self.ruler, self.ledger, priced, "", **vars(names))
+        return hosted.terms(), hosted.forbidden()
+
+    def written(self) -> Iterator[Entry]:
+        """Every approval of this manifest."""
+        return (entry for _, entry in self.ledger.entries(f"approvals/{self.manifest.digest}"))
+
+    def write(
+        self, terms: Terms, approver: str, at: datetime.datetime, source: str | None, as_json: bool
+    ) -> int:
+        """Keep the approval, and the plan that it is for."""
+        from liftgate.training.approval import issue
+        from liftgate.training.ledger import approval_name, plan_name
+
+        hours = self.ruler.policy.approval.max_age_hours
+        entry = issue(terms, approver=approver, at=at, max_age_hours=hours, run=source)
+        digest = self.manifest.digest
+        plan = {"schema_version": 1, "entry": "plan", "digest": digest, "manifest": self.manifest.to_dict()}
+        if self.ledger.read(plan_name(digest)) is None:
+            self.ledger.create(plan_name(digest), {**plan, "at": entry["issued_at"]})
+        self.ledger.keep(approval_name(entry), entry)
+        return self.say(entry, as_json)
+
+    def say(self, entry: Entry, as_json: bool, *, again: bool = False) -> int:
+        """Tell the approval and what may be done with it."""
+        from liftgate.files import pretty
+
+        if as_json:
+            sys.stdout.write(pretty(dict(entry)).decode())
+        digest, alias = entry["digest"], entry["alias"]
+        command = "train" if self.subject.is_hosted else "run"
+        pull = f" --pull {self.arguments.pull}" if self.arguments.pull else ""
+        words = f"liftgate {command}{pull} --alias {alias} --digest {digest}"
+        sys.stderr.write(
+            f"{entry['approver']} {'has ' if again else ''}approved {digest[:12]}… of {alias} at ${entry['usd']}, "
+            f"until {entry['expires_at']}\n  {words}\n"
+        )
+        return ExitCode.PASS
+
+
+def told(findings: Iterable[Finding]) -> None:
+    """What stands against the training, for a person."""
+    from liftgate.commands.hosted_train import as_line
+
+    for finding in findings:
+        sys.stderr.write(as_line(finding) + "\n")
+
+
+def _run_id(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) < 2**63:
+        raise argparse.ArgumentTypeError(f"{text!r} is not the id of a workflow run")
+    return int(text)
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        usd = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount in US dollars") from None
+    if not usd.is_finite() or usd < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not an amount in US dollars")
+    return usd

@@ -13,16 +13,19 @@ from liftgate.commands.attempts import NAME, count_attempt
 from liftgate.commands.estimate import Tokenized, UntrainableRows, base_name, tokenized
 from liftgate.commands.evidence import WAIVERS, keep_waivers
 from liftgate.commands.hosted_flow import hosted_candidate
+from liftgate.commands.local_terms import local_approval
 from liftgate.commands.reproductions import write_reproductions
 from liftgate.commands.spending import Spending
 from liftgate.commands.static_stages import StaticStages
 from liftgate.commands.train import local_section, refusals, told, train_adapter
 from liftgate.commands.variants import variant_findings
+from liftgate.errors import InputError
 from liftgate.evaluation.limits import Purse
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import write_run
 from liftgate.evaluation.runner import Unfinished
 from liftgate.evaluation.runs import EvalRun
+from liftgate.evaluation.shards import Shard, share_of_cases
 from liftgate.evaluation.suite_folder import SuiteFolder
 from liftgate.files import sha256_bytes, write_bytes, write_json
 from liftgate.findings import Finding, Severity, blocks
@@ -43,7 +46,14 @@ from liftgate.verdict.rules import weighed
 
 @dataclass
 class Flow(StaticStages):
-    """One alias on its way through the stages; `folder` is its run folder, `store` keeps adapters and answers."""
+    """One alias on its way through the stages; `folder` is its run folder, `store` keeps adapters and answers.
+
+    A `shard` answers its share of every arm's questions and compares nothing; a `closed` flow asks nobody, because
+    every answer came from shards.
+    """
+
+    shard: Shard | None = None
+    closed: bool = False
 
     def run(self) -> tuple[dict[str, Any], Decision, Comparison | None, Policy]:
         """Go as far as the findings allow; returns report, decision, the candidate's comparison and the policy."""
@@ -57,6 +67,11 @@ class Flow(StaticStages):
         subject = self.validate()
         if subject is None or blocks(self.findings):
             return
+        if self.shard is not None and not subject.is_hosted:
+            raise InputError(
+                f"{self.alias} trains on this machine, and whoever trained it answers for it",
+                hint="run without --shard where the adapter is",
+            )
         candidate = (
             self._hosted(subject, suite, registered)
             if subject.is_hosted
@@ -65,6 +80,8 @@ class Flow(StaticStages):
         if candidate is None:
             return
         runs = self._evaluate(suite, registered, candidate, policy)
+        if self.shard is not None:
+            return
         self._compare(runs, suite, policy)
         self._count(runs, policy)
 
@@ -73,20 +90,19 @@ class Flow(StaticStages):
     ) -> Adapter | None:
         base = resolve_base(base_name(subject), say=self.say, remote_code=policy.training.remote_code)
         manifest = subject.manifest(base.revision)
-        self.findings += variant_findings(manifest, registered)
+        self.findings += [*variant_findings(manifest, registered), *self.words.another(manifest)]
         rows = self._tokenized(subject, base, policy)
         if rows is None:
             return None
         priced = self.price(subject, base, rows.train, suite, registered)
-        if not priced.auto_approved and find_adapter(self.store, manifest.digest) is None:
-            price = "unknown" if priced.usd is None else f"${priced.usd.rounded.high}"
-            message = f"the training is priced at {price} and needs an approval; nothing was started"
-            self.findings.append(Finding("approval-missing", Severity.ERROR, message, "evals/policy.yaml"))
+        if find_adapter(self.store, manifest.digest) is None:
+            self.findings += local_approval(self.words, subject, manifest, self.ruler, priced, self.root)
         return None if blocks(self.findings) else self._train(subject, base, rows[:2])
 
     def _hosted(self, subject: Subject, suite: SuiteFolder, registered: Alias) -> Model | None:
         """The model that a provider trained, when it is there and may be asked."""
-        self.findings += variant_findings(subject.manifest(), registered)
+        manifest = subject.manifest()
+        self.findings += [*variant_findings(manifest, registered), *self.words.another(manifest)]
         priced = self.price(subject, None, None, suite, registered)
         if blocks(self.findings):
             return None
@@ -161,7 +177,10 @@ class Flow(StaticStages):
         try:
             answering = Answering(suite, registered, candidate, store, policy, self.resume_command)
             answering.promoted = promoted_at(self.root, self.base_ref, registered)
-            answering.spending = Spending(Purse(policy.cost.max_eval_usd), self.ruler.prices)
+            answering.spending = Spending(self._purse(policy), self.ruler.prices)
+            if self.shard is not None:
+                suites = [suite.golden, *([suite.safety] if suite.safety is not None else [])]
+                answering.only = share_of_cases(self.shard, suites)
             runs = answering.runs()
         except Unfinished as stopped:
             self.findings.append(unfinished(stopped))
@@ -182,6 +201,11 @@ class Flow(StaticStages):
             mean = f"{sum(known) / len(known):.3f}" if known else "unscored"
             self.say(f"  {name}: {metric} {mean} on {len(known)} cases")
         return runs
+
+    def _purse(self, policy: Policy) -> Purse:
+        """What may be spent on answers: all shards together spend no more than one machine would."""
+        whole = policy.cost.max_eval_usd
+        return Purse(whole if self.shard is None else whole / self.shard.of, closed=self.closed)
 
     def _compare(self, runs: dict[str, EvalRun], suite: SuiteFolder, policy: Policy) -> None:
         self.say("compare")

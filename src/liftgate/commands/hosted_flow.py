@@ -19,6 +19,7 @@ from liftgate.training.curve import series
 from liftgate.training.estimate import Estimate
 from liftgate.training.jobs import Job, JobState
 from liftgate.training.ledger import Ledger
+from liftgate.training.manifest import Manifest
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,14 @@ class HostedWords:
     wait: bool = False
     deadline_s: float | None = None
     interval_s: float = 30.0
+    digest: str | None = None
+
+    def another(self, manifest: Manifest) -> list[Finding]:
+        """An error where another manifest is at hand than the one that was named."""
+        if self.digest in (None, manifest.digest):
+            return []
+        message = f"the manifest of this change is {manifest.digest}, not {self.digest}; nothing was started"
+        return [_finding("another-manifest", message)]
 
     def open(self, root: Path) -> Ledger:
         """The ledger that was named."""

@@ -152,7 +152,7 @@ def command_line(arguments: argparse.Namespace) -> str:
     from liftgate.commands.asking import command_line as written
     from liftgate.commands.train import add_arguments
 
-    kept = argparse.Namespace(**vars(arguments))
+    kept = argparse.Namespace(**vars(getattr(arguments, "asked", arguments)))
     for word in ("resume", "cancel", "relaunch", "json", "by"):
         setattr(kept, word, False if word != "by" else None)
     return written("train", add_arguments, kept)
@@ -165,6 +165,9 @@ def serve_command(arguments: argparse.Namespace) -> str:
 
     shared = ("alias", "version", "root", "ledger", "out", "change", "repository", "base")
     kept = argparse.Namespace(**{name: getattr(arguments, name) for name in shared})
+    if (asked := getattr(arguments, "asked", None)) is not None:
+        # The head of a pull request is in a folder that is gone by then.
+        kept.root, kept.base = asked.root, asked.base
     return written("serve", add_arguments, kept)
 
 
@@ -239,6 +242,7 @@ def variant_of(hosted: HostedTraining, job: Job, base_url: str | None, alias: ob
     flags = (
         [each["flag"] for each in (alias.get("variants") or {}).values()] if isinstance(alias, dict) else []
     )
+    flag = f"{manifest.alias}-v{manifest.dataset_version}".replace(".", "-")
     entry: dict[str, object] = {
         "model_id": job.model_id,
         "provider": manifest.provider,
@@ -254,7 +258,7 @@ def variant_of(hosted: HostedTraining, job: Job, base_url: str | None, alias: ob
         "method": manifest.method,
         "hyperparameters": dict(manifest.hyperparameters),
         "training_usd": ended.get("usd") or submitted.get("estimated_usd", "0"),
-        "flag": flags[0] if flags else f"{manifest.alias}-tuned",
+        "flag": flag if flag not in flags else f"{flag}-{manifest.digest[:8]}",
         "rollout_percent": 0,
     }
     if base_url is not None:

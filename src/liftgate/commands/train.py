@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.ledgers import add_change, add_ledger, seconds
+from liftgate.commands.pulled import add_pull, only_pull
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -48,23 +50,37 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     hosted.add_argument(
         "--out", type=Path, metavar="DIR", help="where models.patch goes (default: .liftgate)"
     )
+    add_pull(hosted)
     add_ledger(hosted)
     add_change(hosted)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Train or find, answer 0."""
-    from liftgate.commands.estimate import as_text, base_name, estimate_training, void
-    from liftgate.commands.hosted_train import ruler_at
+
+    def say(text: str) -> None:
+        sys.stderr.write(text + "\n")
+
+    only_pull(arguments)
+    if arguments.pull is not None:
+        from liftgate.commands.train_pull import train_pull
+
+        return train_pull(arguments, say)
+    return train_subject(arguments, say)
+
+
+def train_subject(arguments: argparse.Namespace, say: Callable[[str], None]) -> int:
+    """Train what lies under `--root`."""
+    from liftgate.commands.estimate import as_text, base_name, estimate_training
+    from liftgate.commands.hosted_flow import HostedWords
+    from liftgate.commands.hosted_train import as_line, ruler_at
+    from liftgate.commands.local_terms import local_approval
     from liftgate.errors import InputError
     from liftgate.files import pretty
     from liftgate.findings import blocks
     from liftgate.project import read_subject
     from liftgate.training.adapters import find_adapter
     from liftgate.training.base_model import resolve_base
-
-    def say(text: str) -> None:
-        void(sys.stderr.write(text + "\n"))
 
     subject = read_subject(arguments.root, arguments.alias, arguments.version)
     if subject.is_hosted:
@@ -87,10 +103,9 @@ def run(arguments: argparse.Namespace) -> int:
         say(as_text(priced))
         if blocks(priced.findings):
             return ExitCode.BLOCKED
-        if not priced.auto_approved:
-            say(
-                "not started: this training needs an approval; cost.auto_approve_usd in evals/policy.yaml says"
-            )
+        words = HostedWords(arguments.ledger, arguments.author, arguments.repository, arguments.change)
+        if missing := local_approval(words, subject, manifest, ruler, priced, arguments.root):
+            say("\n".join(map(as_line, missing)))
             return ExitCode.BLOCKED
         command = f"liftgate train --alias {arguments.alias}"
         adapter = train_adapter(subject, base, arguments.store, command, allowed)

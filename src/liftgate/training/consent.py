@@ -64,7 +64,7 @@ def not_approvable(asked: Asked, head_sha: str | None = None) -> Unproven | None
     """Why the pull request as it is now cannot be approved at all."""
     pull = asked.pull
     if pull.state != "open":
-        return Unproven(f"{asked.change} is closed", "a training is approved for an open pull request")
+        return Unproven(f"{asked.change} is closed", "only an open pull request is trained for")
     if pull.base_ref != asked.default_branch:
         return Unproven(
             f"{asked.change} does not go into the default branch",
