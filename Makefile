@@ -61,6 +61,7 @@ acceptance: install $(VOCABULARY) $(SERVERS)
 docs: install
 	@$(BIN)/python tools/write_files_doc.py
 	@$(BIN)/python tools/write_rules_doc.py
+	@$(BIN)/python tools/write_registry_doc.py
 
 # About ten minutes of one core. A quick version is part of make test.
 operating-characteristics: install

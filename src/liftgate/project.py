@@ -29,7 +29,7 @@ from liftgate.policy import Policy
 from liftgate.registry.history import State, of_alias, states
 from liftgate.registry.models import Alias, Model, Models, Variant, read_models
 from liftgate.registry.transitions import transition
-from liftgate.repository import Change, changes, commit_of, materialise, show, versions
+from liftgate.repository import Change, changes, commit_of, git, materialise, show, versions
 from liftgate.training.cost import Price, read_prices
 from liftgate.training.manifest import Manifest, hosted_hyperparameters, local_hyperparameters
 
@@ -324,8 +324,6 @@ def desk_plan(root: Path, aliases: Sequence[str]) -> Plan:
 
 
 def _suites_at(root: Path, commit: str) -> list[str]:
-    from liftgate.repository import git
-
     listed = git(
         root, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit, "--", ":(top,literal)evals"
     )
@@ -350,7 +348,9 @@ def _transitions(root: Path, base: str, head: str, changed: Sequence[Change]) ->
 
 def registry_history(root: Path, base: str) -> tuple[State, ...]:
     """models.yaml as the newest first-parent commits of the base branch had it, oldest first."""
-    return states(versions(root, base, "models.yaml", HISTORY_LIMIT))
+    found = versions(root, base, "models.yaml", HISTORY_LIMIT)
+    shallow = git(root, "rev-parse", "--is-shallow-repository").strip() == b"true"
+    return states(found, cut=shallow or len(found) == HISTORY_LIMIT)
 
 
 def _registry(root: Path, commit: str) -> Models | None:

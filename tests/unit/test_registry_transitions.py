@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liftgate.registry.models import Alias, read_models
+from liftgate.registry.history import State, of_alias
+from liftgate.registry.models import Alias, Models, read_models
 from liftgate.registry.transitions import restorable, transition
 
 
@@ -88,6 +90,18 @@ def test_what_was_before_an_absence_or_an_unreadable_file_is_gone() -> None:
     assert transition(STARTED, FULL, [FULL, None, STARTED]) == "promotion"
 
 
+def test_of_a_history_that_is_cut_the_oldest_entry_is_not_restored() -> None:
+    # It may have been rolled back to the next one, and nobody can see that.
+    def state(one: Alias, day: int, *, cut: bool = False) -> State:
+        return State("a" * 40, datetime.datetime(2026, 1, day, tzinfo=datetime.UTC), _models(one), cut)
+
+    for cut, kind in ((True, "promotion"), (False, "rollback")):
+        seen = of_alias([state(STARTED, 1, cut=cut), state(STARTED, 2), state(FULL, 3)], "toy")
+        assert transition(FULL, STARTED, seen) == kind
+        longer = [state(HALF, 1, cut=cut), state(STARTED, 2), state(alias(v1=100, v2=0), 3)]
+        assert transition(FULL, STARTED, of_alias(longer, "toy")) == "rollback"
+
+
 def test_changed_papers_do_not_hide_what_was_active_before() -> None:
     renamed = alias(v1=95, v2=5, more=", owner: others")
     assert transition(renamed, FULL, [FULL, STARTED, renamed]) == "rollback"
@@ -108,6 +122,11 @@ def test_comments_and_forms_change_nothing() -> None:
     spread = read_models(json.dumps(json.loads(json.dumps(dict(_entries(FULL)))))).aliases["toy"]
     assert transition(FULL, spread) is None
     assert transition(alias(), read_models(_no_variants()).aliases["toy"]) is None
+
+
+def _models(one: Alias) -> Models:
+    text = "version: 1\nmodels:\n" + one.source + "\n"
+    return read_models(text)
 
 
 def _entries(one: Alias) -> Mapping[str, Any]:

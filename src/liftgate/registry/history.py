@@ -11,16 +11,20 @@ from typing import Any
 from liftgate.config import parse_yaml, schema
 from liftgate.errors import InputError
 from liftgate.registry.models import Alias, Models, Variant, models_of
-from liftgate.registry.transitions import identity
+from liftgate.registry.transitions import identity, served
 
 
 @dataclass(frozen=True)
 class State:
-    """models.yaml after one commit. `models` is None where it was not there or cannot be read any more."""
+    """models.yaml after one commit. `models` is None where it was not there or cannot be read any more.
+
+    `cut` says that older ones exist and were not read.
+    """
 
     commit: str
     at: datetime.datetime
     models: Models | None
+    cut: bool = False
 
     def alias(self, name: str) -> Alias | None:
         """The alias, where it was there."""
@@ -32,20 +36,30 @@ class State:
         return None if found is None else found.variants.get(name)
 
 
-def states(versions: Iterable[tuple[str, datetime.datetime, bytes | None]]) -> tuple[State, ...]:
+def states(
+    versions: Iterable[tuple[str, datetime.datetime, bytes | None]], *, cut: bool = False
+) -> tuple[State, ...]:
     """Read versions of the file, oldest first; the last is what the base branch holds now.
 
-    No state is older than the one before it, whatever its commit claims.
+    No state is older than the one before it, whatever its commit claims. `cut` is that of the first.
     """
     made: list[State] = []
     for commit, at, data in versions:
-        made.append(State(commit, max(at, made[-1].at) if made else at, _read(data)))
+        made.append(State(commit, max(at, made[-1].at) if made else at, _read(data), cut and not made))
     return tuple(made)
 
 
 def of_alias(history: Sequence[State], name: str) -> tuple[Alias | None, ...]:
-    """One alias through the history, oldest first."""
-    return tuple(state.alias(name) for state in history)
+    """One alias through the history, oldest first.
+
+    Of a history that is cut, the first entry counts as unknown: nobody can tell whether it was rolled back after.
+    """
+    found = [state.alias(name) for state in history]
+    if history and history[0].cut and found[0] is not None:
+        first = served(found[0])
+        known = next((i for i, each in enumerate(found) if each is None or served(each) != first), len(found))
+        return (*[None] * known, *found[known:])
+    return tuple(found)
 
 
 def step_began(history: Sequence[State], alias: str, variant: Variant) -> datetime.datetime | None:
