@@ -38,6 +38,7 @@ check: install
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/write_files_doc.py --check
 	@$(BIN)/python tools/write_rules_doc.py --check
+	@$(BIN)/python tools/write_attacks_doc.py --check
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline -q --pedantic action.yml .github/workflows
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -62,6 +63,7 @@ docs: install
 	@$(BIN)/python tools/write_files_doc.py
 	@$(BIN)/python tools/write_rules_doc.py
 	@$(BIN)/python tools/write_registry_doc.py
+	@$(BIN)/python tools/write_attacks_doc.py
 
 # About ten minutes of one core. A quick version is part of make test.
 operating-characteristics: install
