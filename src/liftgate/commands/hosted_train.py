@@ -243,7 +243,6 @@ def variant_of(hosted: HostedTraining, job: Job, base_url: str | None, alias: ob
         [each["flag"] for each in (alias.get("variants") or {}).values()] if isinstance(alias, dict) else []
     )
     flag = f"{manifest.alias}-v{manifest.dataset_version}".replace(".", "-")
-    flag = f"{manifest.alias}-v{manifest.dataset_version}".replace(".", "-")
     entry: dict[str, object] = {
         "model_id": job.model_id,
         "provider": manifest.provider,
