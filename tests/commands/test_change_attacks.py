@@ -244,6 +244,32 @@ def test_one_alias_that_cannot_be_judged_does_not_stop_the_others(tmp_path: Path
     assert report.state == "error"
 
 
+@pytest.mark.parametrize(
+    ("base", "price", "expected"),
+    [
+        ("embedded", "usd_per_hour: '0'", ("running", "train", True)),
+        ("embedded", "usd_per_hour: '10', tokens_per_second: 1", ("waiting", None, True)),
+        (f"org/model@{'a' * 40}", "usd_per_hour: '10', tokens_per_second: 1", ("waiting", None, True)),
+        ("some/folder", "usd_per_hour: '0'", ("waiting", None, False)),
+    ],
+)
+def test_a_local_training_is_priced_without_its_model(
+    tmp_path: Path, base: str, price: str, expected: tuple[str, str | None, bool]
+) -> None:
+    world = ChangeWorld(tmp_path)
+    row = f"  - {{provider: local, model: '*', {price}, source: ours, checked_on: '2026-11-25'}}\n"
+    world.merge(world.commit({"evals/prices.yaml": at_main(world, "evals/prices.yaml") + row}))
+    card = world.subject["datasets/toy/card.yaml"].decode()
+    lines = [
+        f"training: {{provider: local, base: {base}, epochs: 1}}" if line.startswith("training:") else line
+        for line in card.splitlines()
+    ]
+    outcome = world.one(world.commit({**world.dataset(), "datasets/toy/card.yaml": "\n".join(lines) + "\n"}))
+    assert (outcome.state, outcome.next_step, outcome.digest is not None) == expected, outcome.headline
+    if outcome.waiting is not None:
+        assert (outcome.waiting.digest, outcome.waiting.usd is not None) == (outcome.digest, expected[2])
+
+
 def test_a_ledger_that_cannot_be_read_is_an_error_and_a_rollback_needs_none(tmp_path: Path) -> None:
     world = ChangeWorld(tmp_path)
     registry = at_main(world, "models.yaml") + VARIANT

@@ -145,6 +145,26 @@ def test_what_is_found_today_is_folded_into_a_verdict_of_yesterday(judged: Judge
     assert rules(late) == ["sunset"]
 
 
+def test_a_training_that_failed_blocks_and_is_not_started_again(
+    judged: Judged, server: FineTuningServer
+) -> None:
+    world = judged.world
+    head = world.with_rows(new_row(9, "the parcel came on a sunday"))
+    tree = world.checked_out(head, "failed")
+    words = ("--root", str(tree), *LEDGER)
+    names = ("--by", "owner", "--author", "ann", "--base", "origin/main")
+    assert main(["approve", "--alias", "toy", "--digest", digest_at(tree), *names, *words]) == 0
+    # An approval of somebody else's change does not count for this one.
+    assert world.one(head, author="bob").state == "waiting"
+    run = ["run", "--base", "origin/main", "--out", str(tree / "out"), "--interval", "0.01", *words]
+    assert main(run) == 5
+    server.fail_job(sorted(set(server.jobs))[-1], "invalid_training_file", "Line 3")
+    assert main(run) == 10
+    outcome = world.one(head)
+    assert (outcome.state, outcome.next_step) == ("block", None)
+    assert "training-failed" in rules(outcome)
+
+
 @contextlib.contextmanager
 def results_as(world: ChangeWorld, files: Mapping[str, bytes] | None) -> Iterator[None]:
     """The results branch with these archives instead of its own; None deletes the branch."""
