@@ -8,8 +8,21 @@ from itertools import product
 import pytest
 
 from liftgate import Policy
+from liftgate.registry.check import check_registry
 from liftgate.registry.rules import NEVER_LOWERED, RULES
-from registry_world import SPOILT, SPOILT_AT_100, VARIANT, Spoil, world
+from registry_world import (
+    NOW,
+    SPOILT,
+    SPOILT_AT_100,
+    VARIANT,
+    Spoil,
+    World,
+    manifest,
+    registry,
+    shadow_report,
+    signed_report,
+    world,
+)
 
 STATES = (None, 0, 3, 5, 25, 60, 100)
 NEXT = {0: 5, 3: 5, 5: 25, 25: 100, 60: 100}
@@ -157,6 +170,43 @@ def test_papers_change_without_evidence() -> None:
     served = world(25, 25)
     bare = replace(served, verdicts=(), manifests={}, ledger=False)
     assert bare.changed(owner="others", on_call="others", cost_tag="x").rules() == []
+
+
+HOSTED = "ft:gpt-4.1-mini:acme::AbC123"
+
+
+def hosted(asked: str) -> World:
+    """A promotion of a model whose weights its provider holds, by a report on the model `asked`."""
+    arms = [{**arm, "model": asked} if arm["name"] == "candidate" else arm for arm in signed_report()["arms"]]
+    report = signed_report(training__provider="openai", training__adapter_sha256=None, arms=arms)
+    local = world()
+    entry = {"provider": "openai", "model_id": HOSTED, "adapter_sha256": None}
+    digest = manifest().digest
+    made = replace(
+        local.throughout(**entry), manifests={digest: {**manifest().to_dict(), "provider": "openai"}}
+    )
+    return made.with_file("shadow_report", shadow_report(model_id=HOSTED)).with_report(report)
+
+
+def test_a_hosted_model_is_the_one_that_answered_under_its_id() -> None:
+    # No job of the ledger made it in this world.
+    assert hosted(HOSTED).rules() == ["unknown-model"]
+    assert hosted("ft:gpt-4.1-mini:acme::Other1").rules() == ["report-of-another-model", "unknown-model"]
+
+
+def test_each_alias_is_judged_by_itself() -> None:
+    up, down = world(0, 25), world(25, 5)
+    other = {"default": {"model_id": "m", "provider": "local"}, "variants": {"v1": down.was}}
+    lower = {**other, "variants": {"v1": {**(down.was or {}), "rollout_percent": 5, "flag": "own"}}}
+    higher = {**other, "variants": {"v1": {**(down.was or {}), "flag": "own"}}}
+    before = registry({VARIANT: up.was}, more={"other": higher})
+    evidence = up.evidence()
+    for after, rules in (
+        (registry({VARIANT: up.was}, more={"other": lower}), []),
+        (registry({VARIANT: up.then}, more={"other": lower}), ["rollout-step-skipped"]),
+    ):
+        found = check_registry(before, after, evidence, up.policy, NOW)
+        assert [finding.rule for finding in found] == rules
 
 
 def test_places_are_lines_of_the_head() -> None:

@@ -124,11 +124,10 @@ def _subject(candidate: Candidate, report: Mapping[str, Any]) -> Iterator[Findin
     pairs.append(("provider", entry["provider"], training.get("provider")))
     if training.get("adapter_sha256") is not None:
         pairs.append(("adapter_sha256", entry.get("adapter_sha256"), training["adapter_sha256"]))
-    elif _told(training) is not None and entry["provider"] not in ("azure", "bedrock"):
-        pairs.append(("model_id", entry["model_id"], _told(training)))
+    else:
+        # Where the provider holds the weights, its id is all there is: of the deployment that answered, too.
+        pairs.append(("model_id", entry["model_id"], _answered(report)))
     other = [key for key, ours, theirs in pairs if ours is None or ours != theirs]
-    if training.get("adapter_sha256") is None and _told(training) is None:
-        other.append("model_id")
     if other:
         yield candidate.refuse(
             "report-of-another-model",
@@ -146,9 +145,10 @@ def _subject(candidate: Candidate, report: Mapping[str, Any]) -> Iterator[Findin
         )
 
 
-def _told(training: Mapping[str, Any]) -> str | None:
-    told = training.get("model_id")
-    return None if told is None else str(told)
+def _answered(report: Mapping[str, Any]) -> str | None:
+    """The id under which the candidate was asked."""
+    asked = (arm["model"] for arm in report["arms"] if arm["name"] == report["candidate_arm"])
+    return next((str(model) for model in asked), None)
 
 
 def _ruler(candidate: Candidate, report: Mapping[str, Any]) -> Iterator[Finding]:
