@@ -17,6 +17,7 @@ class Attack(NamedTuple):
     test: str
 
 
+_APPROVAL: Final = "commands/test_approval_attacks.py"
 _CHANGE: Final = "commands/test_change_attacks.py"
 _JUDGED: Final = "commands/test_judging_change.py"
 _REGISTRY: Final = "unit/test_registry_check.py"
@@ -362,5 +363,95 @@ ATTACKS: Final[list[Attack]] = [
         "runs publish in a workflow that runs the change's own code",
         "error: publish runs on workflow_run only",
         f"{_EVENTS}::test_an_event_that_runs_code_of_the_change_publishes_nothing",
+    ),
+    Attack(
+        "push after the label",
+        "pushes after an approver set the label, with commits dated long ago",
+        "not approved: GitHub's clock counts",
+        f"{_APPROVAL}::test_a_commit_dated_in_the_past_does_not_make_a_label_newer",
+    ),
+    Attack(
+        "push after the approval",
+        "pushes other rows after the training was approved",
+        "approval-missing, and the digest is another",
+        f"{_APPROVAL}::test_other_rows_pushed_after_the_approval_are_not_trained_on",
+    ),
+    Attack(
+        "push in between",
+        "pushes while the approval is looked at",
+        "not approved: looked at again at the end",
+        f"{_APPROVAL}::test_a_push_while_the_approval_is_looked_at_is_noticed",
+    ),
+    Attack(
+        "force push back",
+        "pushes something else and then what was labelled",
+        "not approved: the label is older",
+        f"{_APPROVAL}::test_a_force_push_back_to_what_was_labelled_takes_the_label_away",
+    ),
+    Attack(
+        "label of a stranger",
+        "sets the label without being one of approval.approvers",
+        "not approved",
+        f"{_APPROVAL}::test_a_label_by_somebody_else_counts_for_nothing",
+    ),
+    Attack(
+        "label set again",
+        "sets the label that an approver took off",
+        "not approved: who set it last counts",
+        f"{_APPROVAL}::test_a_label_taken_off_and_set_again_by_a_stranger_counts_for_nothing",
+    ),
+    Attack(
+        "own approval",
+        "approves what they wrote, by label and by environment",
+        "not approved",
+        f"{_APPROVAL}::test_the_author_approves_by_neither_way",
+    ),
+    Attack(
+        "own approval by proxy",
+        "lets somebody else open the pull request with their commits, and approves it",
+        "not approved: who wrote a commit is an author",
+        f"{_APPROVAL}::test_who_wrote_a_commit_of_it_does_not_approve_either",
+    ),
+    Attack(
+        "approval of another change",
+        "opens a pull request with the rows of one that was approved",
+        "approval-missing: it is for another change",
+        f"{_APPROVAL}::test_an_approval_is_not_worth_anything_for_another_pull_request",
+    ),
+    Attack(
+        "digest of another change",
+        "asks to approve another change's manifest under the name of this one",
+        "not approved: it would train another manifest",
+        f"{_APPROVAL}::test_a_digest_of_another_pull_request_is_not_approved_here",
+    ),
+    Attack(
+        "reviewers of another run",
+        "shows a run of another workflow, branch, event, repository or training that somebody let pass",
+        "not approved",
+        f"{_APPROVAL}::test_reviewers_of_another_run_approve_nothing",
+    ),
+    Attack(
+        "approvers of its own",
+        "names itself under approval.approvers, in the pull request",
+        "not approved: the policy of the default branch counts",
+        f"{_APPROVAL}::test_a_policy_of_the_pull_request_names_no_approvers",
+    ),
+    Attack(
+        "approvers of an old base",
+        "keeps an old pull request open whose base still names an approver",
+        "not approved: the policy of today counts",
+        f"{_APPROVAL}::test_an_approver_whom_the_default_branch_no_longer_names_approves_nothing",
+    ),
+    Attack(
+        "retargeted training",
+        "retargets or closes the pull request after it was approved",
+        "not approved, not trained",
+        f"{_APPROVAL}::test_a_pull_request_that_goes_elsewhere_is_neither_approved_nor_trained",
+    ),
+    Attack(
+        "forged approval",
+        "gets an approval onto the ledger's branch that was edited by hand",
+        "an edited entry is refused",
+        f"{_APPROVAL}::test_an_approval_written_by_hand_is_refused",
     ),
 ]

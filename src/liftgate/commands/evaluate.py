@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--safety-repeats", type=count, metavar="N", help="answers per safety case (default: --repeats)"
     )
     much.add_argument(
-        "--shard", type=_shard, metavar="K/N", help="one of N parts; `liftgate merge-runs` joins them"
+        "--shard", type=shard_of, metavar="K/N", help="one of N parts; `liftgate merge-runs` joins them"
     )
     parser.add_argument(
         "--against", type=Path, metavar="DIR", help="run folder of base, for judges that compare two answers"
@@ -341,7 +341,8 @@ def _mean(scores: list[float | None]) -> tuple[float | None, int]:
     return (sum(known) / len(known) if known else None), len(known)
 
 
-def _shard(text: str) -> Shard:
+def shard_of(text: str) -> Shard:
+    """Argument type: K/N."""
     from liftgate.evaluation.shards import Shard
 
     try:

@@ -63,6 +63,13 @@ class Flow(StaticStages):
             self._go(known.suite, known.registered, policy)
         return self.close(known)
 
+    def share(self) -> list[Finding]:
+        """Answer the shard's questions and say what stood against it."""
+        known = self.open()
+        if known is not None:
+            self._go(known.suite, known.registered, self.ruler.policy)
+        return self.findings
+
     def _go(self, suite: SuiteFolder, registered: Alias, policy: Policy) -> None:
         subject = self.validate()
         if subject is None or blocks(self.findings):

@@ -6,13 +6,16 @@ import argparse
 import shlex
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
+from liftgate.commands.evaluate import shard_of
 from liftgate.commands.ledgers import add_ledger, add_names, seconds
+from liftgate.commands.pulled import add_pull, only_pull
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
     from liftgate.commands.hosted_flow import HostedWords
+    from liftgate.evaluation.shards import Shard
     from liftgate.plan import Plan
 
 
@@ -30,6 +33,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, default=Path(".liftgate"), metavar="DIR", help="run folders")
     parser.add_argument("--store", type=Path, metavar="DIR", help="adapters and answers (default: OUT/store)")
     parser.add_argument("--json", action="store_true", help="verdicts as one JSON object on stdout")
+    github = parser.add_argument_group("a pull request, and its evaluation on many machines")
+    add_pull(github)
+    github.add_argument("--digest", metavar="SHA256", help="neither train nor ask anything but this manifest")
+    github.add_argument(
+        "--shard", type=shard_of, metavar="K/N", help="answer one of N parts of the questions, judge nothing"
+    )
+    github.add_argument(
+        "--shards", type=Path, metavar="DIR", help="judge by the answers of the shards below DIR; ask nobody"
+    )
     hosted = parser.add_argument_group("where the card lets a provider train")
     hosted.add_argument("--wait", action="store_true", help="follow a job until it ends (default: look once)")
     hosted.add_argument("--deadline", type=seconds, metavar="S", help="with --wait: leave it running then")
@@ -43,30 +55,50 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run every alias of the plan; the worst verdict is the exit code."""
-    from liftgate.files import pretty, write_json
     from liftgate.project import desk_plan, plan_of
 
-    root, out = arguments.root, arguments.out
-    base_id = None
+    only_pull(arguments)
+    if arguments.shard is not None and arguments.shards is not None:
+        raise InputError("--shard answers a part, --shards takes all parts", hint="give one of them")
+    if arguments.pull is not None:
+        from liftgate.commands.run_pull import run_pull
+
+        return run_pull(arguments)
     if arguments.base:
-        plan, base_id, head_id = plan_of(root, arguments.base, "HEAD")
-        document: dict[str, Any] = {**plan.to_dict(), "base": base_id, "head": head_id}
-    else:
-        plan = desk_plan(root, arguments.alias)
-        if not plan.aliases:
-            raise InputError(
-                f"{root}: no evals/<alias>/suite.yaml, so nothing can be judged here",
-                hint="--root names the repository; --base REF asks what a change touches",
-            )
-        document = {**plan.to_dict(), "base": None, "head": None}
-    write_json(out / "plan.json", document)
+        return run_plan(arguments, *plan_of(arguments.root, arguments.base, "HEAD"))
+    plan = desk_plan(arguments.root, arguments.alias)
+    if not plan.aliases:
+        raise InputError(
+            f"{arguments.root}: no evals/<alias>/suite.yaml, so nothing can be judged here",
+            hint="--root names the repository; --base REF asks what a change touches",
+        )
+    return run_plan(arguments, plan, None, None)
+
+
+def run_plan(arguments: argparse.Namespace, plan: Plan, base_id: str | None, head_id: str | None) -> int:
+    """Do what a plan asks for under `--root`."""
+    from liftgate.files import pretty, write_json
+
+    root, out = arguments.root, arguments.out
+    about_one = arguments.digest or arguments.shard or arguments.shards
+    if about_one and len(plan.aliases) != 1:
+        raise InputError("--digest, --shard and --shards are about one alias", hint="name it: --alias NAME")
+    write_json(out / "plan.json", {**plan.to_dict(), "base": base_id, "head": head_id})
     store, command = arguments.store or out / "store", _command(arguments)
     works = any(map(plan.steps, plan.aliases))
     words = _words(arguments) if works else None
-    codes, verdicts = judge(plan, root, out, store, base_id, command, words)
+    part = Part(arguments.shard, arguments.shards)
+    codes, verdicts = judge(plan, root, out, store, base_id, command, words, part)
     if arguments.json:
         sys.stdout.write(pretty({"schema_version": 1, "verdicts": verdicts}).decode())
     return max(codes, key=_worst) if codes else _nothing(plan)
+
+
+class Part(NamedTuple):
+    """The shard that is to be answered, or the folder with all of them; neither where one machine does it all."""
+
+    shard: Shard | None = None
+    shards: Path | None = None
 
 
 def judge(
@@ -77,6 +109,7 @@ def judge(
     base_id: str | None,
     command: str,
     words: HostedWords | None = None,
+    part: Part | None = None,
 ) -> tuple[list[ExitCode], dict[str, str]]:
     """Run the flow of each alias and write its report; returns exit codes and verdicts by alias."""
     import datetime
@@ -91,6 +124,7 @@ def judge(
     from liftgate.commands.flow import Flow
     from liftgate.commands.gate import write_report
     from liftgate.commands.hosted_flow import HostedWords
+    from liftgate.commands.sharing import answer_share, take_shards
     from liftgate.report.summary import render_summary
     from liftgate.verdict.gate import exit_code
 
@@ -102,6 +136,13 @@ def judge(
         folder = out / alias
         flow = Flow(root, folder, store, alias, plan, base_id, command, today, say)
         flow.words = words or HostedWords()
+        if part is not None and part.shard is not None:
+            flow.shard = part.shard
+            codes.append(answer_share(flow))
+            continue
+        if part is not None and part.shards is not None:
+            flow.closed = True
+            flow.findings += take_shards(part.shards, alias, store / "responses.sqlite")
         report, decision, candidate, policy = flow.run()
         write_report(folder, report)
         say("\n" + render_summary(report).rstrip())
@@ -148,10 +189,12 @@ def _words(arguments: argparse.Namespace) -> HostedWords:
         arguments.wait,
         arguments.deadline,
         arguments.interval,
+        arguments.digest,
     )
 
 
 def _command(arguments: argparse.Namespace) -> str:
+    arguments = getattr(arguments, "asked", arguments)
     words = ["liftgate", "run"]
     if arguments.base:
         words += ["--base", arguments.base]
@@ -159,10 +202,12 @@ def _command(arguments: argparse.Namespace) -> str:
         words += ["--alias", alias]
     usual = argparse.ArgumentParser()
     add_arguments(usual)
-    for name in ("ledger", "author", "change", "repository", "wait", "deadline", "interval"):
+    github = ("pull", "head_sha", "digest", "shard", "shards")
+    for name in (*github, "ledger", "author", "change", "repository", "wait", "deadline", "interval"):
         value = getattr(arguments, name)
         if value != usual.get_default(name):
-            words += [f"--{name}"] if value is True else [f"--{name}", str(value)]
+            flag = f"--{name.replace('_', '-')}"
+            words += [flag] if value is True else [flag, str(value)]
     if str(arguments.root) != ".":
         words += ["--root", str(arguments.root)]
     if str(arguments.out) != ".liftgate":
