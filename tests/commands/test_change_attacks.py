@@ -270,6 +270,23 @@ def test_a_local_training_is_priced_without_its_model(
         assert (outcome.waiting.digest, outcome.waiting.usd is not None) == (outcome.digest, expected[2])
 
 
+def test_rows_may_go_with_their_last_user_only(tmp_path: Path) -> None:
+    world = ChangeWorld(tmp_path)
+    world.merge(world.with_rows())
+    gone = world.commit(dict.fromkeys(world.subject))
+    outcome = world.one(gone)
+    assert (outcome.state, rules(outcome)) == ("block", ["dataset-deleted"])
+    world.merge(gone)
+    arm = world.one(world.commit({"evals/toy/prompts/v1.yaml": "version: 1\nsystem: Route well.\n"}))
+    assert (arm.state, arm.headline) == ("nothing", "toy: it has no rows, so there is nothing to measure")
+    broken = world.one(world.commit({"evals/toy/golden.jsonl": "{}\n"}))
+    assert (broken.state, rules(broken)) == ("block", ["ruler-unusable"])
+    world.merge(world.with_rows())
+    world.merge(world.commit({"models.yaml": "version: 1\nmodels: {}\n"}))
+    retired = world.one(world.commit(dict.fromkeys(world.subject)))
+    assert (retired.state, [each.rule for each in retired.findings]) == ("nothing", ["dataset-deleted"])
+
+
 def test_a_ledger_that_cannot_be_read_is_an_error_and_a_rollback_needs_none(tmp_path: Path) -> None:
     world = ChangeWorld(tmp_path)
     registry = at_main(world, "models.yaml") + VARIANT

@@ -9,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
+from liftgate.commands.change_check import check_alias
 from liftgate.commands.content import Hashes, key_of
 from liftgate.commands.estimate import UntrainableRows
 from liftgate.commands.evidence import Judged, rebuild
@@ -24,7 +25,7 @@ from liftgate.data.text import shown
 from liftgate.errors import ExitCode, InputError
 from liftgate.findings import Finding, blocks, ordered
 from liftgate.plan import Plan
-from liftgate.project import Subject
+from liftgate.project import Subject, ruler_of
 from liftgate.publishing.outcome import AliasOutcome, State
 from liftgate.registry.models import Models
 from liftgate.training.budget import Spent
@@ -79,7 +80,11 @@ class AliasJudge:
 
     def outcome(self) -> AliasOutcome:
         """What came of it. Raises `LiftgateError` for whatever cannot be read."""
-        stages = self.stages
+        stages, change = self.stages, self.change
+        if "promotion" not in self.kinds and not self._has_rows:
+            # A retired alias stands in no models.yaml any more, so nothing of it is looked up there.
+            stages.ruler = ruler_of(change.pull.root, stages.folder, change.base, change.plan, self.alias)
+            return self._without_rows() if self._is_trained else self._ruler_moved()
         known = stages.open()
         if known is None:
             return self._blocked(None)
@@ -123,6 +128,10 @@ class AliasJudge:
         """Whether what is trained, or how it is asked, is part of the change."""
         return any(path.role == "subject" and path.alias == self.alias for path in self.change.plan.paths)
 
+    @property
+    def _has_rows(self) -> bool:
+        return any(path.startswith(f"datasets/{self.alias}/") for path in self.change.pull.files)
+
     def _promotion(self, known: Known) -> list[Finding]:
         change, policy = self.change, self.stages.ruler.policy
         from liftgate.commands.ends import sunset_findings
@@ -150,8 +159,23 @@ class AliasJudge:
             self.alias, self.kinds, state, f"{self.alias}: a change of models.yaml, {said}", findings=findings
         )
 
+    def _without_rows(self) -> AliasOutcome:
+        """Nothing is trained for this alias, or not any more."""
+        change = self.change
+        checked = check_alias(change.pull.root, self.alias, self.stages.ruler, change.plan, change.now.date())
+        findings = tuple(ordered([*self.stages.findings, *checked.everything]))
+        state: State = "block" if blocks(findings) else "nothing"
+        said = (
+            "its rows are still needed"
+            if state == "block"
+            else "it has no rows, so there is nothing to measure"
+        )
+        return AliasOutcome(self.alias, self.kinds, state, f"{self.alias}: {said}", findings=findings)
+
     def _measured(self, known: Known) -> AliasOutcome:
         stages = self.stages
+        if not self._has_rows:
+            return self._without_rows()
         subject = stages.validate()
         if subject is None or blocks(stages.findings):
             return self._blocked(known)

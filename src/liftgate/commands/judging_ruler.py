@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from liftgate.commands.change_check import check_alias
 from liftgate.commands.evidence import Judged, rebuild
 from liftgate.commands.places import Places
-from liftgate.errors import LiftgateError
+from liftgate.errors import LiftgateError, Together
 from liftgate.files import read_bytes, sha256_bytes
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.plan import Plan
@@ -44,9 +44,10 @@ class RulerJudge:
         """State, what is said of it, findings."""
         stages = self.stages
         if not any(path.startswith(f"datasets/{self.alias}/") for path in self.change.pull.files):
-            return self._told(
-                "nothing", "nothing is trained under it yet, so there is nothing to measure again"
-            )
+            stages.findings += self._unreadable()
+            if blocks(stages.findings):
+                return self._told("block", "the ruler that this change brings cannot be read")
+            return self._told("nothing", "nothing is trained under it, so there is nothing to measure again")
         stages.findings += self._by_the_next_ruler()
         found, said = self.found()
         # What the old verdict lacks is no reason against a better ruler.
@@ -82,6 +83,21 @@ class RulerJudge:
         findings = dict.fromkeys(self.places.finding(each) for each in self.stages.findings)
         return state, said, tuple(ordered(findings))
 
+    def _unreadable(self) -> list[Finding]:
+        """Why the ruler of the head cannot measure whatever comes; an alias that it takes away needs none."""
+        ruler = Ruler(self.change.pull.root, None)
+        together = Together()
+        with together:
+            _ = ruler.policy
+        if any(path.startswith(f"evals/{self.alias}/") for path in self.change.pull.files):
+            with together:
+                ruler.suite(self.alias)
+        return [self._unusable(error) for error in together.errors]
+
+    def _unusable(self, error: LiftgateError) -> Finding:
+        problems = "; ".join([error.sentence, *(str(each) for each in error.problems[:3])])
+        return Finding("ruler-unusable", Severity.ERROR, self.places.text(problems), self._moved[0])
+
     def _by_the_next_ruler(self) -> list[Finding]:
         """The rows under the ruler of the head: a leak into new cases blocks, anything else is for its owners."""
         root = self.change.pull.root
@@ -90,8 +106,7 @@ class RulerJudge:
                 root, self.alias, Ruler(root, None), self.change.plan, self.change.now.date()
             )
         except LiftgateError as error:
-            problems = "; ".join([error.sentence, *(str(each) for each in error.problems[:3])])
-            return [Finding("ruler-unusable", Severity.ERROR, self.places.text(problems), self._moved[0])]
+            return [self._unusable(error)]
         return [each if each.rule.startswith("golden-") else _lowered(each) for each in checked.everything]
 
     def _by_next_policy(self) -> str | None:
