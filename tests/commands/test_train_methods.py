@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from liftgate.cli import main
 from liftgate.training.adapters import Adapter, read_adapter
@@ -27,15 +28,13 @@ def with_training(root: Path, *written: str) -> None:
     """Add settings to the card's training section; a later one takes the place of an earlier."""
     card = root / "datasets" / "toy" / "card.yaml"
     line = next(line for line in card.read_text().splitlines() if line.startswith("training:"))
-    settings = dict(
-        item.split(": ", 1) for item in line.removeprefix("training: {").removesuffix("}").split(", ")
-    )
+    settings: dict[str, Any] = yaml.safe_load(line)["training"]
     for item in written:
         key, value = item.split(": ", 1)
-        settings.pop(key, None)
-        if value != "-":
-            settings[key] = value
-    new = "training: {" + ", ".join(f"{key}: {value}" for key, value in settings.items()) + "}"
+        settings[key] = yaml.safe_load(value)
+        if value == "none":
+            del settings[key]
+    new = f"training: {json.dumps(settings)}"
     card.write_text(card.read_text().replace(line, new))
 
 
@@ -121,7 +120,7 @@ def test_preferences_are_trained_and_go_through_compare_and_gate(project: Path) 
 def test_a_full_fine_tune_publishes_a_model_that_goes_through_compare_and_gate(
     project: Path, tiny_model: Path
 ) -> None:
-    with_training(project, "method: full", "rank: -", "layers: -", "learning_rate: 0.005")
+    with_training(project, "method: full", "rank: none", "layers: none", "learning_rate: 0.005")
     code, report = run(project)
     assert code in {10, 11}
     assert [arm["name"] for arm in report["arms"]] == ["base", "candidate", "prompt-v2"]
@@ -140,3 +139,134 @@ def test_a_full_fine_tune_publishes_a_model_that_goes_through_compare_and_gate(
     ]
     for name in ("tokenizer.json", "chat_template.jinja"):
         assert (adapter.folder / name).read_bytes() == (tiny_model / name).read_bytes()
+
+
+def train(root: Path, *more: str) -> int:
+    return main(["train", "--alias", "toy", "--root", str(root), "--store", str(root / "store"), *more])
+
+
+def adapter_in(root: Path) -> Adapter:
+    (folder,) = (root / "store" / "adapters").iterdir()
+    return read_adapter(folder)
+
+
+def test_a_quantised_base_that_lost_too_much_trains_nothing_and_blocks(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_training(project, "method: qlora")
+    with_policy(project, f"training: {{{LOSS}: 1}}")
+    code, report = run(project)
+    assert code == 10
+    assert [finding["rule"] for finding in report["findings"] if finding["severity"] == "error"] == [
+        "quantised-perplexity"
+    ]
+    assert not (project / ".liftgate" / "store" / "adapters").exists()
+    assert train(project) == 2
+    assert "times the perplexity of the base itself" in capsys.readouterr().err
+
+
+def test_a_policy_that_became_stricter_holds_for_what_was_trained_before(project: Path) -> None:
+    with_training(project, "method: qlora", "learning_rate: 0.01", "gradient_accumulation: 1")
+    with_policy(project, f"training: {{{LOSS}: 2}}")
+    assert train(project) == 0
+    policy = project / "evals" / "policy.yaml"
+    policy.write_text(policy.read_text().replace(f"{LOSS}: 2", f"{LOSS}: 1"))
+    assert train(project) == 10
+
+
+def test_a_training_stops_when_the_validation_loss_no_longer_falls_and_keeps_the_best(project: Path) -> None:
+    with_training(
+        project,
+        "epochs: 20",
+        "learning_rate: 0.05",
+        "scheduler: constant",
+        "checkpoints: {steps: 3, keep: 2}",
+        "early_stopping: {patience: 2, min_delta: 0.001}",
+    )
+    assert train(project) == 0
+    evidence = adapter_in(project).evidence
+    assert evidence["stopped_early"] is True
+    assert evidence["steps"] < 120
+    checked = [entry["loss"] for entry in evidence["validation_losses"]]
+    assert len(checked) == evidence["steps"] / 3
+    assert evidence["validation_loss"] == pytest.approx(min(checked), rel=1e-5)
+
+
+def test_early_stopping_without_validation_rows_is_refused(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_training(project, "early_stopping: {patience: 2}")
+    card = project / "datasets" / "toy" / "card.yaml"
+    card.write_text("".join(line for line in card.read_text().splitlines(True) if "validation" not in line))
+    assert train(project) == 2
+    assert "early_stopping needs validation rows" in capsys.readouterr().err
+
+
+def test_rows_that_the_method_cannot_take_are_named_by_their_lines(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_training(project, "method: dpo")
+    assert train(project) == 2
+    said = capsys.readouterr().err
+    assert "v1.0.0.train.jsonl:1: method dpo compares two answers, and this row has one" in said
+
+
+def test_a_pair_over_the_limit_stops_with_its_line_and_is_never_cut(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    as_preferences(project)
+    with_training(project, "method: dpo", "max_length: 52")
+    assert train(project) == 2
+    assert "tokens, the card's max_length is 52" in capsys.readouterr().err
+
+
+def test_gradient_checkpointing_trains_the_same_weights(tmp_path: Path, tiny_model: Path) -> None:
+    losses = []
+    for name, setting in (("plain", "false"), ("checkpointing", "true")):
+        root = make_project(tmp_path / name, tiny_model)
+        with_training(root, f"gradient_checkpointing: {setting}")
+        assert train(root) == 0
+        losses.append([entry["loss"] for entry in adapter_in(root).evidence["losses"]])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+
+
+def test_a_merged_model_is_written_when_it_answers_as_the_adapter_does(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    target = tmp_path / "merged"
+    assert train(project, "--merge", str(target)) == 0
+    assert f"merged into {target}: all 6 answers are the adapter's" in capsys.readouterr().err
+    record = json.loads((target / "liftgate-merged.json").read_bytes())
+    assert record["held_against_adapter"]["identical"] == record["held_against_adapter"]["prompts"] == 6
+    assert 0 <= record["held_against_adapter"]["max_logit_difference"] < 1e-5
+    assert record["adapter_sha256"] == adapter_in(project).sha256
+    suite = project / "evals" / "toy" / "suite.yaml"
+    asked = ["evaluate", "--suite", str(suite), "--endpoint", "local", "--no-store"]
+    outputs = []
+    for name, model in (("adapter", adapter_in(project).folder), ("merged", target)):
+        assert main([*asked, "--model", str(model), "--out", str(tmp_path / name)]) == 0
+        rows = (tmp_path / name / "results.jsonl").read_text().splitlines()
+        outputs.append([json.loads(row)["output"] for row in rows])
+    assert outputs[0] == outputs[1]
+    assert train(project, "--merge", str(target)) == 2
+
+
+def test_an_adapter_of_a_quantised_base_is_not_merged_into_weights_that_answer_otherwise(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("liftgate.training.tuning.merging.MOST_TOKENS", 8)
+    with_training(project, "method: qlora", "learning_rate: 0.01", "gradient_accumulation: 1")
+    with_policy(project, f"training: {{{LOSS}: 2}}")
+    assert train(project, "--merge", str(tmp_path / "merged")) == 10
+    said = capsys.readouterr().err
+    assert "of 6 answers are not the adapter's, and logits move by " in said
+    assert "(it was trained on the quantised base)" in said
+    assert not (tmp_path / "merged").exists()
+
+
+def test_a_whole_model_has_nothing_to_merge(
+    project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with_training(project, "method: full", "rank: none", "layers: none", "learning_rate: 0.005")
+    assert train(project, "--merge", str(tmp_path / "merged")) == 2
+    assert "there is no adapter to merge" in capsys.readouterr().err

@@ -18,6 +18,7 @@ from liftgate.commands.reproductions import write_reproductions
 from liftgate.commands.spending import Spending
 from liftgate.commands.static_stages import StaticStages
 from liftgate.commands.train import local_section, refusals, told, train_adapter
+from liftgate.commands.training_terms import training_terms
 from liftgate.commands.variants import variant_findings
 from liftgate.errors import InputError
 from liftgate.evaluation.limits import Purse
@@ -95,7 +96,9 @@ class Flow(StaticStages):
     def _local(
         self, subject: Subject, suite: SuiteFolder, registered: Alias, policy: Policy
     ) -> Adapter | None:
-        base = resolve_base(base_name(subject), say=self.say, remote_code=policy.training.remote_code)
+        base = resolve_base(
+            base_name(subject), say=self.say, remote_code=training_terms(self.ruler).remote_code
+        )
         manifest = subject.manifest(base.revision)
         self.findings += [*variant_findings(manifest, registered), *self.words.another(manifest)]
         rows = self._tokenized(subject, base, policy)
@@ -151,7 +154,7 @@ class Flow(StaticStages):
         adapter = find_adapter(self.store, manifest.digest)
         self.say(f"train\n  manifest {manifest.digest[:12]}…")
         if adapter is None:
-            allowed = self.ruler.policy.training
+            allowed = training_terms(self.ruler)
             try:
                 adapter = train_adapter(subject, base, self.store, self.resume_command, allowed, rows)
             except QuantisedTooFar as error:

@@ -36,6 +36,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="the adapter's record, or the job of a provider, on stdout"
     )
+    parser.add_argument(
+        "--merge",
+        type=Path,
+        metavar="DIR",
+        help="write base and adapter as one model, if it answers the same",
+    )
     hosted = parser.add_argument_group("a provider of the card (openai, azure, bedrock) trains")
     hosted.add_argument("--wait", action="store_true", help="follow the job until it ends")
     hosted.add_argument("--resume", action="store_true", help="go on with a launched job; create none")
@@ -75,6 +81,7 @@ def train_subject(arguments: argparse.Namespace, say: Callable[[str], None]) -> 
     from liftgate.commands.hosted_flow import HostedWords
     from liftgate.commands.hosted_train import as_line, ruler_at
     from liftgate.commands.local_terms import local_approval
+    from liftgate.commands.training_terms import training_terms
     from liftgate.errors import InputError
     from liftgate.files import pretty
     from liftgate.findings import blocks
@@ -89,7 +96,7 @@ def train_subject(arguments: argparse.Namespace, say: Callable[[str], None]) -> 
         return train_hosted(arguments, subject, say)
     refuse_hosted_words(arguments)
     ruler = ruler_at(arguments, subject)
-    allowed = ruler.policy.training
+    allowed = training_terms(ruler)
     base = resolve_base(base_name(subject), say=say, remote_code=allowed.remote_code)
     manifest = subject.manifest(base.revision)
     if arguments.digest and arguments.digest != manifest.digest:
@@ -117,6 +124,10 @@ def train_subject(arguments: argparse.Namespace, say: Callable[[str], None]) -> 
     if arguments.json:
         sys.stdout.write(pretty(dict(adapter.record)).decode())
     say(f"adapter {adapter.sha256[:12]}… in {adapter.folder}, manifest {manifest.digest[:12]}…")
+    if arguments.merge is not None:
+        from liftgate.commands.merging import merge_into
+
+        return merge_into(arguments.merge, adapter, subject, base, say)
     return ExitCode.PASS
 
 
@@ -159,12 +170,15 @@ def train_adapter(
     """
     from liftgate.commands.estimate import tokenized
     from liftgate.training.rendering import load_renderer
-    from liftgate.training.trainers.local import Job, train
+    from liftgate.training.trainers import command, local
 
     train_rows, validation_rows = rows or tokenized(subject, base)[:2]
+    manifest = subject.manifest(base.revision)
+    train = command.train if manifest.method == "command" else local.train
+    halves = {"train": subject.train_path, "validation": subject.validation_path}
     return train(
-        Job(
-            manifest=subject.manifest(base.revision),
+        local.Job(
+            manifest=manifest,
             base=base,
             renderer=load_renderer(base.folder, base.tokenizer_sha256),
             train=train_rows,
@@ -173,6 +187,7 @@ def train_adapter(
             resume_command=resume_command,
             train_path=str(subject.train_path),
             allowed=allowed,
+            files={half: subject.data(path) for half, path in halves.items() if path is not None},
         )
     )
 
@@ -189,9 +204,7 @@ def told(adapter: Adapter) -> str:
     """How the training went, in a line."""
     evidence = adapter.evidence
     losses, checked = evidence["losses"], evidence["validation_loss"]
-    went = (
-        f"loss {losses[0]['loss']:.3f} → {losses[-1]['loss']:.3f} in {evidence['steps']} steps, "
-        if losses
-        else ""
-    )
+    went = f"trained by {evidence['command']}, " if "command" in evidence else ""
+    if losses:
+        went = f"loss {losses[0]['loss']:.3f} → {losses[-1]['loss']:.3f} in {evidence['steps']} steps, "
     return went + ("no validation rows" if checked is None else f"validation loss {checked:.3f}")

@@ -13,6 +13,7 @@ from liftgate.digests import pretty
 from liftgate.evaluation.runs import EvalRun
 from liftgate.findings import Finding, Severity, blocks, ordered
 from liftgate.policy import JSON_VALID, Policy
+from liftgate.verdict.applied import adapter_not_applied
 from liftgate.verdict.buckets import (
     BucketResult,
     blind_buckets,
@@ -147,6 +148,7 @@ def compare(
     named = {part.name: part for part in parts}
     findings = [
         *complete.findings,
+        *adapter_not_applied(base, candidate),
         *safety_findings(safety),
         *finding_of(named["lift"], failed="lift-below-minimum", unclear="lift-unproven"),
         *finding_of(named["regression-share"], failed="too-many-regressions", unclear="regressions-unproven"),

@@ -29,6 +29,11 @@ RULES: Final[Mapping[str, str]] = {
         Fix: evaluate both models on the whole golden set.""",
     "no-cases": """No quality case was answered by both models.
         Fix: evaluate both models on the golden set.""",
+    "adapter-not-applied": """The candidate answered every case exactly as base did.
+        Told from ten cases on, of two models with different names that were asked with one prompt.
+        Why: a server that finds no use for an adapter answers as the plain base, with status 200.
+        Fix: check that the served name is the adapter's and that it belongs to this base; if it does, the training
+        changed no answer: more epochs, a higher learning rate, or nothing to train.""",
     "sampling-differs": """Base and candidate were sampled with different settings.
         Why: then settings are compared, not models.
         Fix: give both arms the suite's `sampling`.""",

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from liftgate.errors import InputError, ProviderError
+from liftgate.errors import InputError
 from liftgate.evaluation.completion import Completion, Outcome, Request
 from liftgate.evaluation.endpoints import Settings
 from liftgate.training.adapters import MODEL, RECORD, Adapter, read_adapter
 from liftgate.training.base_model import Base, model_in, resolve_base
 from liftgate.training.rendering import Renderer, load_renderer
+from liftgate.training.tuning.attaching import attach, check_attached
 from liftgate.training.tuning.libraries import libraries
 from liftgate.training.tuning.model import load_weights
 
@@ -184,43 +185,17 @@ class _Loaded:
         return contextlib.nullcontext()
 
     def _attach(self, adapter: Adapter) -> None:
-        import peft
-
         name = f"adapter-{len(self.attached)}"
-        try:
-            if not self.attached:
-                self.model = peft.PeftModel.from_pretrained(
-                    self.model, str(adapter.folder), adapter_name=name
-                )
-            else:
-                self.model.load_adapter(str(adapter.folder), adapter_name=name)
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise ProviderError(
-                f"adapter {adapter.folder} cannot be attached to {self.base.name}: {type(error).__name__}",
-                hint="the adapter's files do not fit this model; train it again",
-            ) from None
-        self.model.eval()
-        attached = sum(
-            1
-            for n, m in self.model.named_modules()
-            if n.endswith("lora_A") and name in dict(m.named_children())
+        self.model = attach(self.model, adapter.folder, name, whose=self.base.name)
+        check_attached(
+            self.model,
+            name,
+            adapter.evidence["adapted_modules"],
+            self.renderer.prompt_ids([{"role": "user", "content": "probe"}]),
+            folder=adapter.folder,
+            whose=self.base.name,
         )
-        expected = adapter.evidence["adapted_modules"]
-        if attached != expected or not self._changes_answers(name):
-            raise ProviderError(
-                f"adapter not applied: {attached} of {expected} modules attached, or no effect on a probe",
-                hint=f"the adapter in {adapter.folder} does not belong to {self.base.name}",
-            )
         self.attached[adapter.sha256] = name
-
-    def _changes_answers(self, name: str) -> bool:
-        probe = self.torch.tensor([self.renderer.prompt_ids([{"role": "user", "content": "probe"}])])
-        with self.torch.inference_mode():
-            self.model.set_adapter(name)
-            tuned = self.model(probe, logits_to_keep=1).logits
-            with self.model.disable_adapter():
-                plain = self.model(probe, logits_to_keep=1).logits
-        return bool((tuned - plain).abs().max() > 0)
 
     def prefill(self, ids: Sequence[int]) -> Any:
         """Keys and values of the shared tokens, for one row."""

@@ -17,7 +17,8 @@ from liftgate.training_policy import TrainingPolicy
 class Job:
     """What to train, on which rows, from which base, kept where.
 
-    `train_path` is named when a row of it is refused; `allowed` is the policy's word on trainings.
+    `train_path` is named when a row of it is refused; `allowed` is the policy's word on trainings; `files` are the
+    rows as they were written, by `train` and `validation`, for another tool to read.
     """
 
     manifest: Manifest
@@ -29,6 +30,7 @@ class Job:
     resume_command: str
     train_path: str = "the training file"
     allowed: TrainingPolicy = field(default_factory=TrainingPolicy)
+    files: Mapping[str, Path] = field(default_factory=dict)
 
     @property
     def settings(self) -> Mapping[str, Any]:

@@ -9,7 +9,8 @@ from liftgate.errors import InputError, Problem
 from liftgate.training.rendering import IGNORE, Renderer, TrainedRow
 
 LOOKED_AT: Final = 16
-Collate = Callable[[Sequence[TrainedRow]], dict[str, Any]]
+# Of the rows that its method trains on: nothing here tells the two kinds apart.
+Collate = Callable[[Any], dict[str, Any]]
 
 
 def check_labels(rows: Sequence[TrainedRow], collate: Collate, renderer: Renderer, path: str) -> None:

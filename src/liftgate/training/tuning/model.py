@@ -73,11 +73,23 @@ def adapter_config(job: Job, model: Any, libraries: Libraries) -> Any:
         r=settings["rank"],
         lora_alpha=settings["alpha"],
         lora_dropout=settings["dropout"],
-        target_modules=targets if isinstance(targets, str) else list(targets),
+        target_modules=_linear_names(model, libraries) if targets == "all-linear" else list(targets),
         layers_to_transform=chosen,
         layers_pattern=None if chosen is None else "layers",
         task_type="CAUSAL_LM",
     )
+
+
+def _linear_names(model: Any, libraries: Libraries) -> list[str]:
+    """Every linear layer but the one that gives the logits. peft knows the word, but not together with layers."""
+    head = model.get_output_embeddings()
+    linear = libraries.torch.nn.Linear
+    found = {
+        path.rpartition(".")[2]
+        for path, each in model.named_modules()
+        if isinstance(each, linear) and each is not head
+    }
+    return sorted(found)
 
 
 def no_place(job: Job, error: ValueError) -> InputError:

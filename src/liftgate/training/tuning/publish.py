@@ -8,7 +8,7 @@ from typing import Any
 
 from liftgate.errors import InputError
 from liftgate.training.adapters import ADAPTER, MODEL, PUBLISHED, Adapter, read_adapter, seal
-from liftgate.training.base_model import BESIDE_WEIGHTS, is_weights
+from liftgate.training.base_model import BESIDE_WEIGHTS, Base, is_weights
 from liftgate.training.tuning.job import Job
 
 
@@ -19,7 +19,7 @@ def publish(job: Job, model: Any, evidence: dict[str, Any], quantisation: str | 
     def write(fresh: Path) -> None:
         model.save_pretrained(fresh, safe_serialization=True)
         if kind == MODEL:
-            copy_beside(job, fresh)
+            copy_beside(job.base, fresh)
 
     return publish_folder(job, write, evidence, kind=kind, quantisation=quantisation)
 
@@ -57,11 +57,11 @@ def publish_folder(
     return read_adapter(final)
 
 
-def copy_beside(job: Job, folder: Path) -> None:
+def copy_beside(base: Base, folder: Path) -> None:
     """The base's own tokenizer and template beside new weights, byte for byte: they are not trained."""
     for name in BESIDE_WEIGHTS:
-        if (job.base.folder / name).is_file():
-            shutil.copyfile(job.base.folder / name, folder / name)
+        if (base.folder / name).is_file():
+            shutil.copyfile(base.folder / name, folder / name)
 
 
 def _belongs(name: str, kind: str) -> bool:
