@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from liftgate.commands.file_check import FileCheck
-from liftgate.data.waivers import Waived
 from liftgate.findings import Finding
+
+if TYPE_CHECKING:
+    from liftgate.commands.file_check import FileCheck
 
 
 class Places:
@@ -29,6 +31,8 @@ class Places:
 
     def check(self, file: FileCheck) -> FileCheck:
         """A file's check with everything in it."""
+        from liftgate.data.waivers import Waived
+
         waived = tuple(
             Waived(self.finding(each.finding), replace(each.waiver, path=self.text(each.waiver.path)))
             for each in file.waived

@@ -25,7 +25,7 @@ RULES: Final[Mapping[str, str]] = {
         Fix: `liftgate run`, commit its report.json, pin it under `report`.""",
     "report-altered": """The report is not as Liftgate wrote it, or not the file that models.yaml pins.
         Fix: commit the report that `liftgate run` wrote, byte for byte.""",
-    "report-not-recorded": """The ledger holds no pass under the key of the report with this digest.
+    "report-not-recorded": """The ledger does not hold this report's verdict under its key and digest.
         Why: anybody can write a report with a pass and a digest; only jobs of the default branch write the ledger.
         Fix: `liftgate registry record` in such a job, which makes the verdict again from its stored answers.""",
     "verdict-not-pass": """The report does not end in a pass.

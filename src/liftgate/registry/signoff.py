@@ -59,10 +59,10 @@ def _validator() -> Any:
 
 
 def recorded(candidate: Candidate, report: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The ledger's entry that says this very pass, or None."""
+    """The ledger's entry of this very report with this very verdict, or None."""
     for entry in candidate.evidence.verdicts:
         said = (entry["key"], entry["report_sha256"], entry["alias"], entry["verdict"])
-        if said == (report["verdict_key"], report["report_sha256"], candidate.alias, "pass"):
+        if said == (report["verdict_key"], report["report_sha256"], candidate.alias, report["verdict"]):
             return entry
     return None
 
@@ -70,7 +70,7 @@ def recorded(candidate: Candidate, report: Mapping[str, Any]) -> Mapping[str, An
 def _recorded(candidate: Candidate, report: Mapping[str, Any]) -> Iterator[Finding]:
     entry = recorded(candidate, report)
     if entry is None:
-        why = "the ledger holds no pass with the report's key and digest"
+        why = "the ledger holds no verdict with the report's key and digest"
         if not candidate.evidence.ledger:
             why = (
                 "no ledger was read, so nothing says that the report is not hand-written (--ledger names one)"
