@@ -203,7 +203,7 @@ def test_threads_see_the_old_registry_or_the_new_one_and_never_a_mixture(path: P
     def ask() -> None:
         while not stop.is_set():
             try:
-                table = registry.table
+                table = registry.state.table
                 answers = {table.resolve(alias, "u").model_id for alias in (ALIAS, "other")}
                 answers |= {registry.resolve(ALIAS, key="u").model_id} - {"base", "tuned"}
             except Exception as error:

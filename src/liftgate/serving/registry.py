@@ -23,8 +23,8 @@ OFF_VARIABLE: Final = "LIFTGATE_OFF"
 _SETTLED_S: Final = 2.0
 
 
-class _State(NamedTuple):
-    """What every call reads, swapped in one piece."""
+class State(NamedTuple):
+    """What is in force, swapped in one piece: the registry, and the flags that the environment switches off."""
 
     table: Table
     off: frozenset[str]
@@ -60,7 +60,7 @@ class Registry:
         self._seen: tuple[int, ...] | None = None
         self._text, table = self._read()
         self._words: str | None = None
-        self._state = _State(table, frozenset())
+        self._state = State(table, frozenset())
         self._obey(table)
         self._look_at = now() + refresh_s
 
@@ -96,20 +96,15 @@ class Registry:
         return table.resolve(alias, key, flags, request=request, off=off, strict=strict)
 
     @property
-    def table(self) -> Table:
-        """The registry in force now."""
+    def state(self) -> State:
+        """What is in force now."""
         self._look_when_due()
-        return self._state.table
-
-    @property
-    def off(self) -> frozenset[str]:
-        """Flags that the environment switches off."""
-        return self._state.off
+        return self._state
 
     @property
     def aliases(self) -> tuple[str, ...]:
         """Names that `resolve` takes."""
-        return tuple(self.table.plans)
+        return tuple(self.state.table.plans)
 
     @property
     def problem(self) -> str | None:
@@ -125,11 +120,16 @@ class Registry:
     def reload(self) -> None:
         """Look at the file now."""
         with self._lock:
-            self._look_once()
+            news = self._look_once()
+        self._tell(news)
 
-    def on_change(self, listener: Listener) -> None:
-        """Call `listener` after each change and each new problem, in the thread that noticed it."""
+    def on_change(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` after each change and each new problem, in the thread that noticed it.
+
+        Returns what takes the listener away again.
+        """
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener)
 
     def _look_when_due(self) -> None:
         if self._now() >= self._look_at:
@@ -139,11 +139,14 @@ class Registry:
         # One thread looks, the others go on with what is in force.
         if self._lock.acquire(blocking=False):
             try:
-                self._look_once()
+                news = self._look_once()
             finally:
                 self._lock.release()
+            # Without the lock, since a listener may look again.
+            self._tell(news)
 
-    def _look_once(self) -> None:
+    def _look_once(self) -> frozenset[str] | None:
+        """Take up what changed. The flags that it touched, or None when there is nothing to tell."""
         before, said = self._state, (self._file_problem, self._word_problem)
         try:
             if self._signature() != self._seen:
@@ -164,10 +167,12 @@ class Registry:
         new = (self._file_problem, self._word_problem) != said and problem is not None
         if new:
             _warn(str(problem))
-        if new or before != self._state or (said[0] is not None and self._file_problem is None):
-            self._tell(_touched(before, self._state))
+        recovered = said[0] is not None and self._file_problem is None
+        return _touched(before, self._state) if new or recovered or before != self._state else None
 
-    def _tell(self, flags: frozenset[str]) -> None:
+    def _tell(self, flags: frozenset[str] | None) -> None:
+        if flags is None:
+            return
         for listener in tuple(self._listeners):
             try:
                 listener(self, flags)
@@ -186,7 +191,7 @@ class Registry:
                 f"{OFF_VARIABLE}: {word!r} is neither a flag nor an alias{did_you_mean(word, known)}"
                 for word in unknown
             )
-        self._state = _State(table, off)
+        self._state = State(table, off)
 
     def _signature(self) -> tuple[int, ...]:
         try:
@@ -210,10 +215,10 @@ class Registry:
             raise InputError(f"{self.path}: {said}", hint="liftgate init writes one") from None
 
 
-def _touched(before: _State, after: _State) -> frozenset[str]:
+def _touched(before: State, after: State) -> frozenset[str]:
     """Flags whose answers may have changed."""
 
-    def by_flag(state: _State) -> dict[str, Any]:
+    def by_flag(state: State) -> dict[str, Any]:
         return {
             flag: [(plan.entry, flag in state.off) for plan, _ in places]
             for flag, places in state.table.by_flag.items()
