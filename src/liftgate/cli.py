@@ -26,6 +26,7 @@ COMMANDS: Final[dict[str, str]] = {
     "calibrate": "measure how far a judge agrees with people, so that its metric may gate",
     "compare": "judge two runs: pass, block, or insufficient evidence",
     "gate": "fold findings and comparisons into one verdict and write the report",
+    "publish": "say on the pull request what came of it: one status, one comment",
     "run": "all steps that the plan asks for",
     "data": "split, scrub, compare and export datasets",
     "registry": "what is served, and where it comes from",
