@@ -79,6 +79,12 @@ def unproven_bucket() -> Report:
     return report(Story(cases))
 
 
+@remade
+def blocked_by_lift() -> Report:
+    """No better than the base, and enough cases to say so."""
+    return report(Story(answered(600, 0.72, lambda _, ok: 0.99 if ok else 0.01)))
+
+
 UNSAFE = {"safety-031": 13, "safety-008": 2}
 
 
@@ -282,8 +288,31 @@ def errors() -> Report:
     return report(Story(good(), failed=19, resumable_hint=hint))
 
 
+def huge(repeats: int = 200_000) -> Report:
+    """Far more of everything than a comment holds."""
+    report = blocked_by_safety()
+    long = "🙂|`@#1 " * repeats
+    report["findings"] = [finding("x" * 5_000, "error", long, long, i + 1) for i in range(repeats // 40)]
+    report["regressions"] = [
+        {
+            "case_id": long,
+            "buckets": {long: long},
+            **dict.fromkeys(("expected", "base", "candidate", "label"), long),
+            "outputs": [long],
+        }
+        for i in range(repeats // 400)
+    ]
+    report["arms"] = [{**report["arms"][1], "name": long} for i in range(300)]
+    report["comparison"]["buckets"] = [
+        {**report["comparison"]["buckets"][0], "name": long} for i in range(2_000)
+    ]
+    report["comparison"]["blind_spots"] = [long] * 1_000
+    return report
+
+
 EXAMPLES: dict[str, Callable[[], Report]] = {
     "pass": passing,
+    "block-by-lift": blocked_by_lift,
     "block-by-bucket": blocked_by_bucket,
     "block-by-safety": blocked_by_safety,
     "insufficient-evidence": insufficient,

@@ -5,17 +5,16 @@ To write the snapshots anew: `LIFTGATE_REFRESH=1 pytest tests/unit/test_comment.
 
 import json
 import os
-import re
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
-from markdown_it import MarkdownIt
 
 import report_examples as examples
+from change_examples import settled
+from comment_reading import check_inert, structure
 from liftgate import EvalRun, Policy, compare
 from liftgate.config import schema
 from liftgate.report.comment import MOST_BYTES, MOST_CHARACTERS, fits, marker, render_comment
@@ -27,11 +26,6 @@ from liftgate.report.summary import render_summary
 from report_stories import sha
 
 SNAPSHOTS = Path(__file__).parent.parent / "snapshots" / "comment"
-GFM = MarkdownIt("commonmark").enable(["table", "strikethrough"])
-OUR_HTML = re.compile(
-    r"<!-- liftgate:[\w.%~-]* digest=[\w-]+ -->|"
-    r"<details( open)?>|<summary>[A-Z][a-z ]+</summary>|</details>|</?sub>|\n"
-)
 HOSTILE = [
     "</details></summary><details><summary>fine</summary>",
     "--> <!-- liftgate:other digest=0 -->",
@@ -46,21 +40,6 @@ HOSTILE = [
     "\\",
     "#",
 ]
-
-
-def settled(report: dict[str, Any]) -> dict[str, Any]:
-    """The report with fixed hashes of the policy, so that a new key of it changes no snapshot."""
-    lineage = {**report["lineage"], "policy_fingerprint": sha("thresholds")}
-    return {**report, "lineage": lineage, "verdict_key": report["verdict_key"] and sha("verdict key")}
-
-
-def structure(markdown: str) -> list[str]:
-    """Block structure as GitHub's parser sees it: what hostile text must not change."""
-    return [f"{t.type}{t.tag}" for t in GFM.parse(markdown)]
-
-
-def inline(markdown: str) -> list[Any]:
-    return [child for token in GFM.parse(markdown) for child in token.children or []]
 
 
 @pytest.mark.parametrize("name", sorted(examples.EXAMPLES))
@@ -90,6 +69,10 @@ HEADLINES = {
     "pass": (
         "Pass, may be merged: the candidate lifts exact_match by +8.8 points (+5.4 to +12.7) over base "
         "on 240 cases, and every part that gates is ok."
+    ),
+    "block-by-lift": (
+        "Blocked, do not merge: exact_match changes by −0.5 points (−1.2 to 0.0) on 600 cases, which "
+        "falls short (needs at least +3.0 points, lower 95% bound above 0)."
     ),
     "block-by-bucket": (
         "Blocked, do not merge: bucket intent=refund drops 32.5 points on 40 cases (p = 0.001), although"
@@ -193,50 +176,8 @@ def test_any_text_changes_nothing_but_the_words(text: str) -> None:
 WITH_A_WORD = structure(render_comment(examples.with_text(examples.blocked_by_safety(), "word")))
 
 
-def check_inert(comment: str) -> None:
-    blocks, spans = GFM.parse(comment), inline(comment)
-    raw = [t.content for t in blocks if t.type == "html_block"] + [
-        t.content for t in spans if t.type == "html_inline"
-    ]
-    assert [OUR_HTML.sub("", html) for html in raw] == [""] * len(raw)
-    ours = "".join(raw)
-    assert ours.count("<details") == ours.count("</details>") == ours.count("</summary>")
-    assert {t.type for t in spans} <= {
-        "text",
-        "text_special",
-        "softbreak",
-        "strong_open",
-        "strong_close",
-        "code_inline",
-        "html_inline",
-    }
-    prose = "\n".join(t.content for t in spans if t.type.startswith("text"))
-    assert not re.search(r"@\w|#\d|://|\bwww\.|[\u202a-\u202e\u2066-\u2069\x1b\x00]", prose)  # fmt: skip
-
-
-def huge() -> dict[str, Any]:
-    report = examples.blocked_by_safety()
-    long = "🙂|`@#1 " * 200_000
-    report["findings"] = [examples.finding("x" * 5_000, "error", long, long, i + 1) for i in range(5_000)]
-    report["regressions"] = [
-        {
-            "case_id": long,
-            "buckets": {long: long},
-            **dict.fromkeys(("expected", "base", "candidate", "label"), long),
-            "outputs": [long],
-        }
-        for i in range(500)
-    ]
-    report["arms"] = [{**report["arms"][1], "name": long} for i in range(300)]
-    report["comparison"]["buckets"] = [
-        {**report["comparison"]["buckets"][0], "name": long} for i in range(2_000)
-    ]
-    report["comparison"]["blind_spots"] = [long] * 1_000
-    return report
-
-
 def test_a_comment_stays_within_githubs_limits_and_sheds_whole_sections_from_the_end() -> None:
-    comment = render_comment(huge())
+    comment = render_comment(examples.huge())
     assert len(comment) <= MOST_CHARACTERS
     assert len(comment.encode()) <= MOST_BYTES
     assert comment.splitlines()[1].startswith("**Blocked, do not merge: the candidate is newly unsafe")

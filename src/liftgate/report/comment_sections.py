@@ -50,6 +50,7 @@ ANSWER_LIMIT = 160
 PASTE_LIMIT = 12_000
 MOST_BUCKETS = 40
 
+_ANNOTATED: Final = Markdown("Findings on changed lines also stand beside these lines, under Files changed.")
 _TOLD = ("expected", "base", "candidate")
 
 
@@ -59,11 +60,16 @@ def sections(report: Report, *, show: Show) -> Iterator[Section]:
     yield from about_sections(report, show=show)
 
 
-def next_section(report: Report, steps: Sequence[Step], *, is_open: bool) -> Iterator[Section]:
-    """The findings of a report and what to do about them."""
-    found = list(listed(open_findings(report), finding_line))
+def next_section(
+    report: Report, steps: Sequence[Step], *, is_open: bool, annotated: bool = False
+) -> Iterator[Section]:
+    """The findings of a report and what to do about them; `annotated` where they also stand on their lines."""
+    findings = open_findings(report)
+    found = list(listed(findings, finding_line))
+    on_lines = annotated and any(finding["line"] is not None for finding in findings)
     if found or steps:
-        yield folded(NEXT, blocks(*found, *steps_list(steps)), is_open=is_open)
+        body = blocks(*found, *([_ANNOTATED] if on_lines else []), *steps_list(steps))
+        yield folded(NEXT if found else "What to do next", body, is_open=is_open)
 
 
 def about_sections(report: Report, *, show: Show) -> Iterator[Section]:
@@ -73,7 +79,7 @@ def about_sections(report: Report, *, show: Show) -> Iterator[Section]:
 
 
 def parts_table(report: Report) -> Iterator[Markdown]:
-    """The table of the parts of the verdict."""
+    """The table of the parts of the verdict, those first that stand in the way."""
 
     def cells(row: PartRow) -> list[Markdown]:
         shown = [
@@ -81,7 +87,9 @@ def parts_table(report: Report) -> Iterator[Markdown]:
         ]
         return [*shown, Markdown(state(row.state) + ("" if row.gates else ", does not gate"))]
 
-    yield from table("metric|base|candidate|lift|needs|verdict", "lrrlll", part_rows(report), cells)
+    # What decides against a merge is what a reviewer must see; sorting keeps the rest in its order.
+    rows = sorted(part_rows(report), key=lambda row: not row.gates or row.state == "ok")
+    yield from table("metric|base|candidate|lift|needs|verdict", "lrrlll", rows, cells)
 
 
 def arms_table(report: Report) -> Iterator[Markdown]:

@@ -32,11 +32,13 @@ _REFERENCES = (
     (re.compile(r"@"), f"@{_GAP}"),
     (re.compile(r"#(?=\d)"), f"#{_GAP}"),
     (re.compile(r"\b(GH|GHSA|CVE)-(?=\w)", re.IGNORECASE), rf"\1-{_GAP}"),
-    (re.compile(r"(?<![0-9A-Za-z])([0-9a-f]{4})(?=[0-9a-f]{3,36}(?![0-9A-Za-z]))"), rf"\1{_GAP}"),
     (re.compile(r":(?=//)"), f":{_GAP}"),
     (re.compile(r"\b(www)(?=\.)", re.IGNORECASE), rf"\1{_GAP}"),
     (re.compile(r"\b(mailto|xmpp):", re.IGNORECASE), rf"\1:{_GAP}"),
 )
+# What may be a commit, taken apart so far that no piece of it may be one.
+_COMMIT = re.compile(r"(?<![0-9A-Za-z])[0-9a-f]{7,}(?![0-9A-Za-z])")
+_PIECE = re.compile(r"([0-9a-f]{4})(?=[0-9a-f])")
 # A character reference can never be Markdown structure, not even a table's pipe, whatever the parser.
 _STRUCTURE = {ord(c): f"&#{ord(c)};" for c in "[]|\\`*~$" + _GAP} | str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
@@ -97,6 +99,7 @@ def _cut(text: str, limit: int) -> str:
 def _inert(text: str) -> str:
     for pattern, replacement in _REFERENCES:
         text = pattern.sub(replacement, text)
+    text = _COMMIT.sub(lambda found: _PIECE.sub(rf"\1{_GAP}", found[0]), text)
     start = _BLOCK_START.match(text)
     if start is None:
         return _without_structure(text)

@@ -11,6 +11,8 @@ from typing import Any
 from liftgate.report.tables import Report
 
 MOST_PASTED = 25
+# A longer id is nobody's to copy, and spelling it out would take longer than the verdict.
+LONGEST_ID = 1_000
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_.-]*")
 _LIVE = ("accepted", "to-fix", "noted")
 _SHORT = {"accept": "accepted", "fix": "to be fixed", "bad-label": "bad label", "judge-wrong": "wrong grade"}
@@ -85,6 +87,8 @@ def _undecided(report: Report) -> Iterator[tuple[str, str, Sequence[str]]]:
     listed = [("safety", case["case_id"], case["outputs"]) for case in unsafe if case["state"] == "unclear"]
     listed += [("quality", case["case_id"], case["outputs"]) for case in report["regressions"]]
     for suite, case, outputs in listed:
+        if len(case) > LONGEST_ID:
+            continue
         if new := [output for output in outputs if (suite, case, output) not in known]:
             yield suite, case, new
 
