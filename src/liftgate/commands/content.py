@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from liftgate import __version__
-from liftgate.commands.evidence import WAIVERS
 from liftgate.commands.pull_tree import PullTree
 from liftgate.files import sha256_file
 from liftgate.findings import Finding, Severity
@@ -74,6 +73,9 @@ class Hashes:
     @classmethod
     def of(cls, pull: PullTree, ruler: Ruler, alias: str, manifest_digest: str | None) -> Hashes:
         """Of this subject under this ruler. Raises `InputError` for whatever cannot be read."""
+        # Late, because it loads what compares, which a rollback is told without.
+        from liftgate.commands.evidence import WAIVERS
+
         suite, release = ruler.suite(alias), read_subject(pull.root, alias).release
         folder = ruler.folder / "evals" / alias
         return cls(
