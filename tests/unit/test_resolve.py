@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
@@ -118,6 +118,7 @@ def test_different_variants_and_aliases_begin_with_different_callers() -> None:
     assert len(first & second) < 60 > len(first & elsewhere)
 
 
+@settings(deadline=None)
 @given(key=st.text(), percents=st.tuples(*[st.integers(0, 100)] * 3), grown=st.integers(0, 100))
 def test_growing_never_sends_a_caller_of_a_variant_elsewhere(
     key: str, percents: tuple[int, int, int], grown: int
@@ -329,6 +330,7 @@ def test_an_unknown_alias_is_the_one_thing_that_raises_and_names_the_nearest() -
         registry({}).resolve(odd, "u")
 
 
+@settings(deadline=None)
 @given(
     key=st.one_of(st.none(), st.text(), st.binary(), st.integers(), st.floats(), st.lists(st.integers())),
     flags=st.one_of(

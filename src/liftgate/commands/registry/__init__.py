@@ -11,6 +11,8 @@ ACTIONS: Final[dict[str, str]] = {
     "add": "a finished run as a variant at 0%",
     "promote": "the next step of a variant, as a diff or a pull request",
     "rollback": "callers get what they got before: one line, no evidence, no provider",
+    "resolve": "which model a caller gets, and why",
+    "export": "the registry for a LiteLLM proxy, or as lines for a shell",
     "trace": "what data trained a model, what it cost, who approved it, what was measured",
     "record": "write a verdict into the ledger, after making it again from its stored answers",
     "verify": "make a report again from its stored answers, offline, and name the first difference",
