@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, fields, is_dataclass
 from decimal import Decimal
 from fractions import Fraction
 from functools import cache
-from typing import Any
+from typing import Any, Literal
 
 from liftgate.config import Document, Key, check, json_path, schema
 from liftgate.digests import digest
@@ -170,6 +170,13 @@ class DataPolicy:
 
 
 @dataclass(frozen=True)
+class ReportPolicy:
+    """What a comment shows of answers that got worse: their `ids`, the answers `redacted`, or in `full`."""
+
+    show: Literal["ids", "redacted", "full"] = "redacted"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Every threshold, with the schema's defaults. Raises `InputError` when it cannot be meant."""
 
@@ -199,6 +206,7 @@ class Policy:
     require_cheaper_arms_first: bool = False
     max_attempts: int = 5
     max_report_age_days: int = 90
+    report: ReportPolicy = field(default_factory=ReportPolicy)
     rules: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -235,11 +243,11 @@ class Policy:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of the canonical JSON of `to_dict`, but for `rollout` and who approves how.
+        """sha256 of the canonical JSON of `to_dict`, but for `report`, `rollout` and who approves how.
 
         No verdict rests on those.
         """
-        held = {name: value for name, value in self.to_dict().items() if name != "rollout"}
+        held = {name: value for name, value in self.to_dict().items() if name not in ("report", "rollout")}
         for name in ("modes", "label", "approvers"):
             del held["approval"][name]
         return digest(held)
@@ -292,6 +300,7 @@ _GROUPS: Mapping[str, type] = {
     "rollout": RolloutPolicy,
     "errors": ErrorsPolicy,
     "data": DataPolicy,
+    "report": ReportPolicy,
 }
 
 

@@ -44,6 +44,12 @@ def test_the_fingerprint_changes_with_any_threshold_and_with_nothing_else() -> N
     assert len(Policy().fingerprint) == 64
 
 
+def test_how_a_verdict_is_told_is_no_part_of_it() -> None:
+    policy = Policy.from_dict({"report": {"show": "ids"}})
+    assert policy.report.show == "ids" and Policy().report.show == "redacted"
+    assert policy.fingerprint == Policy().fingerprint
+
+
 def test_every_problem_is_reported_at_once_with_a_suggestion() -> None:
     assert refused({"min_lfit": 0.1, "alpha": 2, "insufficient_evidence": "wran"}) == (
         "policy has 3 problems\n"

@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from liftgate.errors import ExitCode, InputError
+
+if TYPE_CHECKING:
+    from liftgate.policy import Policy
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,14 +66,14 @@ def read_report(path: Path) -> dict[str, Any]:
     return report
 
 
-def write_report(folder: Path, report: dict[str, Any]) -> None:
-    """Write report.json, comment.md and report.html."""
+def write_report(folder: Path, report: dict[str, Any], policy: Policy) -> None:
+    """Write report.json, comment.md as the policy wants answers shown, and report.html."""
     from liftgate.files import write_bytes, write_json
     from liftgate.report.comment import render_comment
     from liftgate.report.html import render_html
 
     write_json(folder / "report.json", report)
-    write_bytes(folder / "comment.md", render_comment(report).encode())
+    write_bytes(folder / "comment.md", render_comment(report, show=policy.report.show).encode())
     write_bytes(folder / "report.html", render_html(report).encode())
 
 
@@ -91,7 +94,7 @@ def _judge_again(arguments: argparse.Namespace) -> int:
     report = judged.report
     if judged.candidate:
         write_bytes(folder / "comparison.json", judged.candidate.to_json())
-    write_report(folder, report)
+    write_report(folder, report, policy)
     if arguments.json:
         shown = {key: report[key] for key in ("schema_version", "verdict", "headline", "findings")}
         sys.stdout.write(pretty(shown).decode())

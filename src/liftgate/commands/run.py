@@ -144,7 +144,7 @@ def judge(
             flow.closed = True
             flow.findings += take_shards(part.shards, alias, store / "responses.sqlite")
         report, decision, candidate, policy = flow.run()
-        write_report(folder, report)
+        write_report(folder, report, policy)
         say("\n" + render_summary(report).rstrip())
         say(
             f"\ncomment  {folder / 'comment.md'}\nreport   {folder / 'report.html'}\n         {folder / 'report.json'}"
