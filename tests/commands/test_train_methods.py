@@ -93,6 +93,8 @@ def test_qlora_trains_on_the_quantised_base_and_goes_through_compare_and_gate(pr
     assert [arm["name"] for arm in report["arms"]] == ["base", "candidate", "prompt-v2"]
     assert report["comparison"]["verdict"] in {"block", "insufficient-evidence"}
     adapter = trained(project)
+    assert report["training"]["method"] == "qlora"
+    assert report["training"]["quantised_perplexity_ratio"] == adapter.evidence["quantised"]["ratio"]
     assert adapter.record["serving"] == {"dtype": "float32", "quantisation": "nf4"}
     assert adapter.record["manifest"]["hyperparameters"]["quantisation"] == "nf4-double"
     assert adapter.evidence["adapted_modules"] == 14

@@ -145,6 +145,7 @@ def refuse_hosted_words(arguments: argparse.Namespace) -> None:
 
 def local_section(manifest: Manifest, base: Base, adapter: Adapter) -> dict[str, Any]:
     """What report.json says of a training on this machine."""
+    quantised = adapter.evidence.get("quantised")
     kept = ("steps", "seconds", "losses", "validation_loss", "trainable_parameters")
     return {
         "provider": manifest.provider,
@@ -152,6 +153,8 @@ def local_section(manifest: Manifest, base: Base, adapter: Adapter) -> dict[str,
         "base_sha256": base.base_sha256,
         "adapter_sha256": adapter.sha256,
         "manifest_digest": manifest.digest,
+        "method": manifest.method,
+        **({"quantised_perplexity_ratio": quantised["ratio"]} if quantised else {}),
         **{key: adapter.evidence[key] for key in kept},
     }
 

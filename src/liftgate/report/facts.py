@@ -86,6 +86,12 @@ def data_facts(report: Report) -> Facts:
     if training := report["training"]:
         facts.append(("trained by", training["provider"]))
         facts.append(("base model", training["base"]))
+        if "method" in training:
+            facts.append(("training method", training["method"]))
+        if "quantised_perplexity_ratio" in training:
+            facts.append(
+                ("perplexity, quantised base", numbers.ratio(training["quantised_perplexity_ratio"]))
+            )
         facts += [(name, training[key]) for name, key in _OF_A_JOB if training.get(key)]
         if losses := training["losses"]:
             first, last = (numbers.loss(losses[i]["loss"]) for i in (0, -1))
