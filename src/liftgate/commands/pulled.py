@@ -86,6 +86,7 @@ def pulled(arguments: argparse.Namespace, aliases: list[str] | None = None) -> I
     `aliases` are read; None reads those that the change touches. Raises `NotThisPull` where it is not open, does not
     go into the default branch, has moved on, or holds what cannot be read as plain files.
     """
+    from liftgate.commands.publish_objects import tip_of
     from liftgate.commands.pull_tree import complete_history, fetch_pull, pull_tree
     from liftgate.findings import blocks
     from liftgate.project import plan_of
@@ -96,8 +97,10 @@ def pulled(arguments: argparse.Namespace, aliases: list[str] | None = None) -> I
     head = fetch_pull(root, pull.number)
     if head != pull.head_sha:
         raise NotThisPull(f"pull/{pull.number} is being pushed to", hint="run again when it stands still")
-    complete_history(root, pull.base_sha, head)
-    plan, base, _ = plan_of(root, pull.base_sha, head)
+    # The base of an old pull request is old in GitHub's answer; what counts is the branch as it is today.
+    today = tip_of(root, branch)
+    complete_history(root, today, head)
+    plan, base, _ = plan_of(root, today, head)
     with pull_tree(root, head, aliases or list(plan.aliases)) as tree:
         if blocks(tree.findings):
             named = "; ".join(f"{each.place}: {each.message}" for each in tree.findings[:5])
