@@ -146,7 +146,7 @@ def _classify(change: Changed, arms_only: set[str]) -> Classified:
             return is_("subject" if change.special else "other", "data" if change.special else "none")
         case ("evals", name) if name in _RULER_FILES:
             return is_("ruler", "policy")
-        case ("evals", "reports", *_) | ("evals", _, "decision.yaml"):
+        case ("evals", "reports", *_) | ("evals", _, "decision.yaml" | "backlog.jsonl"):
             return is_("evidence", "none")
         case ("evals", alias, "prompts" | "documents", _, *_):
             return is_("subject", "evals", alias)

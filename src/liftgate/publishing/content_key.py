@@ -70,12 +70,14 @@ def is_subject(path: str, alias: str) -> bool:
 def is_ruler(path: str, alias: str) -> bool:
     """Whether a file at the base is part of what judges, or of an arm of the suite.
 
-    decision.yaml and reports are evidence: they are checked on every change, and decide no comparison.
+    decision.yaml and reports are evidence: they are checked on every change, and decide no comparison. A backlog says
+    what is to be written next.
     """
     folder, _, name = path.partition("/")
     if folder != "evals":
         return False
-    return name in _SHARED_RULER or (name.startswith(f"{alias}/") and name != f"{alias}/decision.yaml")
+    beside = {f"{alias}/decision.yaml", f"{alias}/backlog.jsonl"}
+    return name in _SHARED_RULER or (name.startswith(f"{alias}/") and name not in beside)
 
 
 def _without_dials(value: Any) -> Any:
