@@ -18,6 +18,7 @@ class Attack(NamedTuple):
 
 
 _APPROVAL: Final = "commands/test_approval_attacks.py"
+_ACT: Final = "workflows/test_act_attacks.py"
 _CHANGE: Final = "commands/test_change_attacks.py"
 _JUDGED: Final = "commands/test_judging_change.py"
 _REGISTRY: Final = "unit/test_registry_check.py"
@@ -453,5 +454,23 @@ ATTACKS: Final[list[Attack]] = [
         "gets an approval onto the ledger's branch that was edited by hand",
         "an edited entry is refused",
         f"{_APPROVAL}::test_an_approval_written_by_hand_is_refused",
+    ),
+    Attack(
+        "workflow, action and program of its own",
+        "edits gate.yml, the action and the program in its pull request, and uploads a pass",
+        "the verdict of the default branch's code; nothing of the change is run or read as a verdict",
+        f"{_ACT}::test_a_workflow_an_action_and_a_program_edited_in_the_change_decide_nothing",
+    ),
+    Attack(
+        "commands in branch, title and body",
+        "names the branch `$(touch x)` and writes `${{ secrets }}` into title and body",
+        "nothing: workflows read numbers and commits of an event, never its texts",
+        f"{_ACT}::test_texts_of_a_pull_request_run_nowhere",
+    ),
+    Attack(
+        "workflow command in a path",
+        "names a dataset file with line breaks and `::set-output`, so that a runner obeys it",
+        "odd-path; the runner sees one line",
+        f"{_ACT}::test_a_dataset_path_with_a_line_break_commands_no_runner",
     ),
 ]

@@ -24,13 +24,30 @@ STILL_RUNNING: Final = 5
 INPUTS: Final = ("base-ref", "head-sha", "pull", "alias", "digest")
 COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "plan": {"base-ref": "--base", "head-sha": "--head"},
-    "run": {"base-ref": "--base", "alias": "--alias"},
-    "registry check": {"base-ref": "--base"},
+    "run": {
+        "base-ref": "--base",
+        "pull": "--pull",
+        "alias": "--alias",
+        "digest": "--digest",
+        "head-sha": "--head-sha",
+    },
+    "publish": {"base-ref": "--base", "pull": "--pull"},
+    "approve": {"pull": "--pull", "alias": "--alias", "digest": "--digest", "head-sha": "--head-sha"},
+    "train": {"pull": "--pull", "alias": "--alias", "digest": "--digest", "head-sha": "--head-sha"},
+    "registry record": {"base-ref": "--base", "pull": "--pull"},
+    "poll": {},
+    "watch": {},
 }
 # These make annotations and write the outputs themselves; the others are heard through --json.
 OWN_WORDS: Final = frozenset({"publish"})
+# These work on a finished run: its folder is the input run-folder, and the alias' part of it their first word.
+OF_A_RUN: Final = frozenset({"registry record"})
 # Where each command writes its files.
-OUT: Final[Mapping[str, tuple[str, str]]] = {"plan": ("--out", "plan.json"), "run": ("--out", ".")}
+OUT: Final[Mapping[str, tuple[str, str]]] = {
+    "plan": ("--out", "plan.json"),
+    "run": ("--out", "."),
+    "publish": ("--out", "."),
+}
 FORMS: Final[Mapping[str, str]] = {
     "base-ref": r"[A-Za-z0-9_][A-Za-z0-9_./-]*",
     "head-sha": r"[0-9a-f]{40}",
@@ -39,6 +56,7 @@ FORMS: Final[Mapping[str, str]] = {
     "digest": r"[0-9a-f]{64}",
 }
 CONFIG: Final = r"[A-Za-z0-9_.][A-Za-z0-9_./-]*"
+FOLDER: Final = r"/?[A-Za-z0-9_.][A-Za-z0-9_./-]*"
 WORD: Final = r"[A-Za-z0-9_./:@=+,-]+"
 FAIL_ON: Final = ("block", "error", "never")
 # What a command may call itself with each exit code; the first is what it is without a word of its own.
@@ -66,8 +84,13 @@ def words(given: Mapping[str, str]) -> list[str]:
         argv += [option, str(Path(given["out"]) / name)]
     if given.get("config", ".") != ".":
         argv += ["--root", _checked("config", given["config"], CONFIG)]
+    if command in OF_A_RUN:
+        folder = _checked("run-folder", given.get("run-folder", ""), FOLDER)
+        argv.append(str(Path(folder) / _checked("alias", given.get("alias", ""), FORMS["alias"])))
+    elif given.get("run-folder"):
+        raise Refused(f"{command} takes no run-folder")
     for name in INPUTS:
-        if not given.get(name):
+        if not given.get(name) or (name == "alias" and command in OF_A_RUN):
             continue
         option_of = COMMANDS[command]
         if name not in option_of:

@@ -59,26 +59,45 @@ def copy_template(root: Path) -> None:
             shutil.copyfile(PROJECT / name, root / name)
 
 
+_COMMAND = re.compile(r"\[[^\n]*?\]   (?:❗|🚧|❓)  (::(?:error|warning|notice)\b.*)")
+_SAID = re.compile(r"\[([^\]\n]*)\]   \| (.*)")
+_ENDED = re.compile(r"\[([^\]\n]*)\] 🏁  (Job \w+)")
+
+
 @dataclass(frozen=True)
 class Job:
-    """What act said of one run of a workflow."""
+    """What act said of one run of a workflow, and how long it took."""
 
     code: int
     log: str
     seconds: float
-    summary: str = ""
 
     @property
     def annotations(self) -> list[str]:
-        """Workflow commands that make annotations, as GitHub would read them."""
-        # act shows a command that it understood as a line of its own, without the colons.
-        return re.findall(r"(?:❗|🚧|⚠|💬|❓)\s+(::(?:error|warning|notice)[^\n]*)", self.log)
+        """Commands of the runner that make annotations, as it understood them."""
+        return _COMMAND.findall(self.log)
 
-    def steps(self) -> list[tuple[str, str]]:
-        """(✅ or ❌, name) of every main step that ended, in order."""
-        return re.findall(
-            r"(✅|❌)  (?:Success|Failure) - (?:Main )?(.+?)(?: \[[\d.msµ]+\])?$", self.log, re.M
-        )
+    @property
+    def outputs(self) -> dict[str, str]:
+        """Outputs of the last step that set them; of several jobs the last one wins."""
+        return dict(re.findall(r"⚙  ::set-output:: ([\w-]+)=(.*)", self.log))
+
+    @property
+    def ended(self) -> list[tuple[str, str]]:
+        """(workflow/job, Job succeeded | Job failed) in the order in which they ended."""
+        return [(name.strip(), how) for name, how in _ENDED.findall(self.log)]
+
+    def told(self) -> str:
+        """What a person reads in the log: what steps printed, annotations, and how each job ended."""
+        lines = []
+        for line in self.log.splitlines():
+            if match := _COMMAND.match(line):
+                lines.append(f"    ! {match[1]}")
+            elif match := _SAID.match(line):
+                lines.append(f"    {match[2]}")
+            elif match := _ENDED.match(line):
+                lines.append(f"    == {match[1].strip()}: {match[2]}")
+        return "\n".join([*lines, f"    ({self.seconds:.1f} s)"])
 
 
 @dataclass
@@ -121,6 +140,8 @@ class Runner:
             "STUB_UV_BIN": str(BIN),
             "STUB_ARTIFACTS": str(self.folder / "artifacts"),
             "UV_LINK_MODE": "hardlink",
+            # Where this machine keeps the build of torch that fits it, if it has one.
+            "UV_FIND_LINKS": os.environ.get("PIP_FIND_LINKS", ""),
             **self.env,
         }
         command = [str(ACT), event, "-e", str(work / "event.json")]

@@ -1,62 +1,61 @@
-"""The preview under act: the composite action installs from the hashed lock and judges a pull request."""
+"""Preview and verdict of a pull request under act: gate.yml as its author's code, report.yml as ours."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from act_runner import ACT, BIN, PROJECT, Job, Runner, copy_template, git
+from act_cases import act_or_skip, bad_rows
+from world import World, make_world
 
-import toy_project
+from toy_project import make_project
 
-
-def index_answers() -> bool:
-    """True when what the action installs is here or can be fetched."""
-    command = [str(BIN / "uv"), "pip", "install", "--dry-run", "--quiet", "--require-hashes", "--no-deps"]
-    command += ["--python", str(BIN / "python"), "--target", "/nonexistent/target"]
-    command += ["--requirements", str(PROJECT / "requirements" / "github.txt")]
-    environment = {**os.environ, "UV_HTTP_TIMEOUT": "5", "UV_HTTP_RETRIES": "0"}
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=60, env=environment)
-    except subprocess.TimeoutExpired:
-        return False
-    return done.returncode == 0
+WHY = "%0AWhy, and how to fix it: docs/rules.md#"
+COLUMN = "file=datasets/toy/v1.1.0.train.jsonl,line="
 
 
 @pytest.fixture(scope="module")
-def toy(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A repository made from the template, with a project in it."""
-    if shutil.which(str(ACT)) is None:
-        pytest.skip("act is not installed")
-    if not index_answers():
-        pytest.skip("the package index cannot be reached, so the action cannot install")
-    root = tmp_path_factory.mktemp("toy")
-    toy_project.make_project(root, root / "no-model")
-    copy_template(root)
-    git(root, "init", "-q", "-b", "main")
-    git(root, "add", "-A")
-    git(root, "commit", "-qm", "base")
-    return root
+def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    act_or_skip()
+    folder = tmp_path_factory.mktemp("act")
+    made = make_world(folder, lambda root: make_project(root, folder / "no-model"))
+    with made.server:
+        yield made
 
 
-def preview(root: Path, runs: Path, event: str = "pull_request") -> Job:
-    base, head = git(root, "rev-parse", "main"), git(root, "rev-parse", "HEAD")
-    pull = {"number": 1, "base": {"sha": base, "ref": "main"}, "head": {"sha": head, "ref": "change"}}
-    group = {"base_sha": base, "head_sha": head, "head_ref": "refs/heads/gh-readonly-queue/main/pr-1"}
-    payload = {"pull_request": pull} if event == "pull_request" else {"merge_group": group}
-    return Runner(runs).run(root, "gate.yml", event, payload)
+def test_bad_rows_are_shown_beside_their_lines_then_judged_again_by_the_default_branch(world: World) -> None:
+    sha = world.commit("rows", bad_rows)
+    world.open_pull(7, "rows", sha)
+    run = world.gate_run(7)
+    shown = world.gate(7, "opened", run)
+    assert shown.code == 1, shown.log
+    assert shown.annotations == [
+        f"::error {COLUMN}26,title=Liftgate%3A duplicate-row::repeats line 25{WHY}duplicate-row",
+        f"::error {COLUMN}27,title=Liftgate%3A pii::holds an e-mail address{WHY}pii",
+    ]
+    assert (shown.outputs["verdict"], shown.outputs["change-kind"]) == ("block", "data")
+    assert world.server.requests == [], "the preview asks GitHub nothing"
+
+    told = world.report(run)
+    assert told.code == 0, told.log
+    assert world.status(sha).startswith(
+        "failure: Blocked, do not merge: 2 errors before anything was trained"
+    )
+    comments = world.comments(7)
+    assert len(comments) == 1
+    assert "**Blocked, do not merge: 2 errors before anything was trained" in comments[0]
+    assert world.server.violations == []
 
 
-@pytest.mark.parametrize("event", ["pull_request", "merge_group"])
-def test_the_preview_of_a_change_that_touches_no_alias_passes(toy: Path, tmp_path: Path, event: str) -> None:
-    git(toy, "checkout", "-q", "-B", "change", "main")
-    (toy / "NOTES.md").write_text("nothing to gate\n")
-    git(toy, "add", "-A")
-    git(toy, "commit", "-qm", "notes")
-    job = preview(toy, tmp_path, event)
-    assert job.code == 0, job.log
-    assert "::set-output:: exit-code=0" in job.log
-    assert job.seconds < 60
+def test_a_change_that_touches_no_alias_passes_in_the_queue_too(world: World) -> None:
+    def note(root: Path) -> None:
+        (root / "NOTES.md").write_text("nothing to gate\n")
+
+    shown, told, head = world.queue("pr-8", world.commit("notes", note))
+    assert shown.code == 0, shown.log
+    assert told.code == 0, told.log
+    assert world.status(head) == (
+        "success: Nothing to gate, may be merged: the change touches no dataset, evals, policy or models.yaml."
+    )
+    assert world.server.violations == []

@@ -92,6 +92,10 @@ def test_inputs_become_words(tmp_path: Path) -> None:
         ({"config": "../elsewhere"}, "config holds a word"),
         ({"config": "-x"}, "config holds a word"),
         ({"digest": "a" * 64}, "plan takes no digest"),
+        ({"run-folder": "x"}, "plan takes no run-folder"),
+        ({"command": "registry record", "run-folder": "../x", "alias": "toy"}, "run-folder holds a word"),
+        ({"command": "registry record", "run-folder": "x", "alias": "../toy"}, "alias holds a word"),
+        ({"command": "registry record", "run-folder": "x"}, "alias holds a word"),
         ({"fail-on": "sometimes"}, "fail-on is none of"),
     ],
 )
@@ -164,7 +168,7 @@ def test_every_input_goes_through_the_environment_and_every_output_has_a_default
     given = {*run_step["env"].values(), *install["env"].values()}
     for name in set(action["inputs"]) - {"cache"}:
         assert f"${{{{ inputs.{name} }}}}" in given
-    assert set(action["outputs"]) == OUTPUTS
+    assert set(action["outputs"]) == OUTPUTS | {"pulls"}
     assert all(" || " in output["value"] for output in action["outputs"].values())
     commands = script().COMMANDS
     said = action["inputs"]["command"]["description"].removeprefix("One of: ").removesuffix(".").split(", ")

@@ -15,7 +15,7 @@ NAMES = [file.name for file in FILES]
 PRODUCT = {"gate.yml", "report.yml", "train.yml", "evaluate.yml", "poll.yml", "watch.yml"}
 # Everything that may stand in ${{ }}: numbers, shas, ids and what the project itself says. No titles, bodies, names.
 TRUSTED = re.compile(
-    r"github\.event\.(pull_request\.(number|base\.sha|head\.sha)|merge_group\.base_sha|workflow_run\.(id|head_sha|event|run_attempt))"
+    r"github\.event\.(pull_request\.(number|base\.sha|head\.sha)|merge_group\.base_sha|repository\.private|workflow_run\.(id|head_sha|event|run_attempt))"
     r"|github\.(ref|sha|run_id|token|event_name|action_path|repository)"
     r"|(steps|needs)\.[\w-]+\.outputs\.[\w-]+|needs\.[\w-]+\.result|(secrets|vars|inputs|matrix|runner|strategy)\.[\w-]+"
     r"|(success|failure|cancelled|always)\(\)|(fromJSON|format)\(|true|false"
