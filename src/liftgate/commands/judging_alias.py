@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from liftgate.commands.evidence import Judged, rebuild
 from liftgate.commands.merge_queue import retrain_together
 from liftgate.commands.next_word import Names, NextWord, next_word
 from liftgate.commands.places import Places
-from liftgate.commands.promotion_check import promotion_findings
+from liftgate.commands.promotion_check import check_promotion
 from liftgate.commands.pull_tree import PullTree
 from liftgate.commands.results_branch import ResultsBranch, find_results
 from liftgate.commands.static_stages import Known, StaticStages
@@ -27,6 +27,7 @@ from liftgate.findings import Finding, blocks, ordered
 from liftgate.plan import Plan
 from liftgate.project import Subject, ruler_of
 from liftgate.publishing.outcome import AliasOutcome, State
+from liftgate.registry.checklist import Item
 from liftgate.registry.models import Models
 from liftgate.training.budget import Spent
 from liftgate.training.ledger import Ledger
@@ -77,9 +78,14 @@ class AliasJudge:
     change: Judging
     alias: str
     folder: Path
+    checklist: list[Item] = field(default_factory=list)
 
     def outcome(self) -> AliasOutcome:
-        """What came of it. Raises `LiftgateError` for whatever cannot be read."""
+        """What came of it, with the checklist of what it promotes. Raises `LiftgateError` for what cannot be read."""
+        judged = self._judged()
+        return replace(judged, checklist=tuple(self.checklist))
+
+    def _judged(self) -> AliasOutcome:
         stages, change = self.stages, self.change
         if "promotion" not in self.kinds and not self._has_rows:
             # A retired alias stands in no models.yaml any more, so nothing of it is looked up there.
@@ -138,7 +144,7 @@ class AliasJudge:
 
         ends = sunset_findings(self.stages.ruler, known.registered, change.now.date(), promoting=True)
         ledger = change.ledger if change.has_ledger else None
-        rules = promotion_findings(
+        promotion = check_promotion(
             change.root,
             change.base,
             change.head,
@@ -149,7 +155,8 @@ class AliasJudge:
             ledger,
             change.now,
         )
-        return [*ends, *rules]
+        self.checklist = promotion.checklist
+        return [*ends, *promotion.findings]
 
     def _promoted(self) -> AliasOutcome:
         findings = tuple(ordered(self.stages.findings))

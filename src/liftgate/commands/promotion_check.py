@@ -1,21 +1,29 @@
-"""The rules of the registry for one alias of a change."""
+"""The rules of the registry for one alias of a change, and the checklist of what it promotes."""
 
 from __future__ import annotations
 
 import datetime
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from liftgate.findings import Finding
 
 if TYPE_CHECKING:
     from liftgate.policy import Policy
+    from liftgate.registry.checklist import Item
     from liftgate.registry.models import Models
     from liftgate.training.ledger import Ledger
 
 
-def promotion_findings(
+class Promotion(NamedTuple):
+    """What stands against a promotion, and its checklist: [] when no variant gets more callers."""
+
+    findings: list[Finding]
+    checklist: list[Item]
+
+
+def check_promotion(
     root: Path,
     base: str,
     head: str,
@@ -25,16 +33,18 @@ def promotion_findings(
     policy: Policy,
     ledger: Ledger | None,
     now: datetime.datetime,
-) -> list[Finding]:
-    """Whatever stands against the change of this alias in models.yaml; the other aliases are held as they will be."""
+) -> Promotion:
+    """The change of this alias in models.yaml; the other aliases are held as they will be."""
     from liftgate.commands.registry.evidence import gather
     from liftgate.registry.check import check_registry
+    from liftgate.registry.checklist import checklist
 
     evidence = gather(root, base, head, after, ledger=ledger)
+    items = checklist(alias, before, after, evidence, policy, now)
     if before is not None:
         others = (
             {} if after is None else {name: each for name, each in after.aliases.items() if name != alias}
         )
         own = {alias: before.aliases[alias]} if alias in before.aliases else {}
         before = replace(before, aliases={**others, **own})
-    return check_registry(before, after, evidence, policy, now)
+    return Promotion(check_registry(before, after, evidence, policy, now), items)
