@@ -64,7 +64,8 @@ class OpenAIServer:
     """A context manager: serves from a thread of its own between enter and exit. `desk` takes files and batches.
 
     `faults` is a mode for every request, a mapping from request number (0-based) to mode, or a function of
-    number and body. `bodies`, `headers` and `times` (monotonic seconds) record every request as it came.
+    number and body. `always` are headers of every reply to a chat. `bodies`, `headers` and `times` (monotonic
+    seconds) record every request as it came.
     """
 
     def __init__(
@@ -74,8 +75,10 @@ class OpenAIServer:
         faults: Fault = None,
         latency_s: float = 0.0,
         retry_after: str = "1",
+        always: Mapping[str, str] | None = None,
     ) -> None:
         self.answer, self.faults, self.latency_s, self.retry_after = answer, faults, latency_s, retry_after
+        self.always = dict(always or {})
         self.desk = Desk(lambda body: completion(body, self.answer(body)))
         self.bodies: list[Body] = []
         self.headers: list[dict[str, str]] = []
@@ -189,7 +192,7 @@ class OpenAIServer:
             return mode != "half"
         status, reply = self._refusal(mode, body) or (200, _bent(good, mode))
         extra = {"Retry-After": self.retry_after} if mode in {"429", "503"} and self.retry_after else {}
-        await _send(writer, status, reply, extra)
+        await _send(writer, status, reply, {**self.always, **extra})
         return True
 
     def _refusal(self, mode: str | None, body: Body) -> tuple[int, Body] | None:

@@ -30,6 +30,7 @@ COMMANDS: Final[dict[str, str]] = {
     "run": "all steps that the plan asks for",
     "data": "split, scrub, compare and export datasets",
     "registry": "what is served, and where it comes from",
+    "load-test": "what the endpoint of a variant bears, as 100% of the callers needs it",
     "watch": "look again at what callers get today; one issue for each alias that needs somebody",
     "init": "what a repository needs so that the verdict blocks a merge",
     "doctor": "what an account or a repository still lacks, and the policies to give it",

@@ -73,11 +73,11 @@ def add_asking(parser: argparse.ArgumentParser) -> None:
         "--concurrency", type=count, default=8, metavar="N", help="requests at once (default: 8)"
     )
     how.add_argument(
-        "--timeout", type=_seconds, default=60.0, metavar="S", help="seconds per attempt (default: 60)"
+        "--timeout", type=seconds, default=60.0, metavar="S", help="seconds per attempt (default: 60)"
     )
     limits = parser.add_argument_group("limits (what is answered is kept, the same command goes on)")
-    limits.add_argument("--max-usd", type=_usd, metavar="USD", help="stop before more than this is spent")
-    limits.add_argument("--deadline", type=_seconds, metavar="S", help="stop after so many seconds")
+    limits.add_argument("--max-usd", type=usd, metavar="USD", help="stop before more than this is spent")
+    limits.add_argument("--deadline", type=seconds, metavar="S", help="stop after so many seconds")
     limits.add_argument(
         "--prices", type=Path, metavar="FILE", help="price table (default: prices.yaml above the suite)"
     )
@@ -277,7 +277,8 @@ def _kept(tally: Tally, store: ResponseStore | None) -> str:
     return f"{tally.kept} of {tally.wanted} answers are kept in {store.path}; the same command goes on"
 
 
-def _usd(text: str) -> Decimal:
+def usd(text: str) -> Decimal:
+    """Argument type: an amount of more than 0 US dollars."""
     try:
         value = Decimal(text)
     except InvalidOperation:
@@ -294,7 +295,8 @@ def _temperature(text: str) -> float:
     return value
 
 
-def _seconds(text: str) -> float:
+def seconds(text: str) -> float:
+    """Argument type: a number of seconds above 0."""
     value = float(text)
     if not 0 < value <= 86_400:
         raise argparse.ArgumentTypeError(f"{text} is not a number of seconds")
