@@ -363,3 +363,13 @@ def test_a_huge_change_is_judged_and_one_beyond_the_bounds_is_refused(
         began = time.monotonic()
         assert "change-too-large" in world.refused(world.commit_many({**world.dataset(), **files}))
         assert time.monotonic() - began < 30
+
+
+def test_a_change_cannot_have_its_comment_show_more_of_answers_than_its_base_allows(tmp_path: Path) -> None:
+    world = ChangeWorld(tmp_path)
+    assert world.judge(world.with_rows(new_row(1, "where is it"))).show == "redacted"
+    full = at_main(world, POLICY) + "report: {show: full}\n"
+    rows = world.dataset(new_row(1, "where is it"))
+    assert world.judge(world.commit({**rows, POLICY: full})).show == "ids"
+    world.merge(world.commit({POLICY: full}))
+    assert world.judge(world.with_rows(new_row(1, "where is it"))).show == "full"

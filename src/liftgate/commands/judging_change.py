@@ -82,7 +82,10 @@ def judge_change(
         found += of_tree
         found += [finding for each in judged.values() for finding in _of_the_whole(each)]
     ordered = tuple(outcomes[alias] for alias in plan.aliases if alias in outcomes)
-    return ChangeReport(plan.kinds, base, head, ordered, tuple(dict.fromkeys(found)))
+    # Without a policy that can be read, what a comment shows of answers is nothing but their ids.
+    policy = _policy(root, base) if outcomes.keys() & measured else None
+    shown = "ids" if policy is None else policy.report.show
+    return ChangeReport(plan.kinds, base, head, ordered, tuple(dict.fromkeys(found)), show=shown)
 
 
 def _beyond(plan: Plan, aliases: Sequence[str]) -> list[Finding]:
@@ -142,13 +145,18 @@ def _owners(root: Path, base: str, plan: Plan) -> list[Finding]:
     return findings
 
 
-def _rules(root: Path, base: str) -> Mapping[str, str]:
-    """Severities by the base's policy; none where it cannot be read, which is told where it is needed."""
+def _policy(root: Path, base: str) -> Policy | None:
+    """The base's policy; None where it cannot be read, which is told where it is needed."""
     data = show(root, base, "evals/policy.yaml")
     with contextlib.suppress(InputError):
         if data is not None:
-            return Policy.from_document(load(data, "evals/policy.yaml", "policy")).rules
-    return {}
+            return Policy.from_document(load(data, "evals/policy.yaml", "policy"))
+    return None
+
+
+def _rules(root: Path, base: str) -> Mapping[str, str]:
+    policy = _policy(root, base)
+    return {} if policy is None else policy.rules
 
 
 def _moment(today: datetime.date) -> datetime.datetime:

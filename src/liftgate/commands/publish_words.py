@@ -20,7 +20,9 @@ def comment_of(target: Target) -> Callable[[ChangeReport | None, str | None], st
     def rendered(change: ChangeReport | None, previous: str | None) -> str:
         before = find_digest(previous)
         if change is not None:
-            return render_change_comment(change, workflow=WORKFLOW, run_url=target.run_url, previous=before)
+            return render_change_comment(
+                change, workflow=WORKFLOW, run_url=target.run_url, previous=before, show=change.show
+            )
         return render_progress_comment(
             workflow=WORKFLOW,
             head_sha=target.sha,
@@ -34,5 +36,5 @@ def comment_of(target: Target) -> Callable[[ChangeReport | None, str | None], st
 
 def summary_text(change: ChangeReport, run_url: str | None) -> str:
     """The same without the line that hides what the comment remembers, for the page of the run."""
-    text = render_change_comment(change, workflow=WORKFLOW, run_url=run_url, previous=None)
+    text = render_change_comment(change, workflow=WORKFLOW, run_url=run_url, previous=None, show=change.show)
     return text.partition("\n")[2]

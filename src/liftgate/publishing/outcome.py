@@ -78,7 +78,10 @@ class AliasOutcome:
 
 @dataclass(frozen=True)
 class ChangeReport:
-    """A whole change: what it is, its findings that concern no single alias, and the outcome of each alias."""
+    """A whole change: what it is, its findings that concern no single alias, and the outcome of each alias.
+
+    `show` is what the base's policy lets a comment tell of answers (`report.show`).
+    """
 
     kinds: tuple[str, ...]
     base_sha: str
@@ -88,6 +91,7 @@ class ChangeReport:
     waiting: Waiting | None = None
     notes: tuple[str, ...] = ()
     files: Mapping[str, str] = field(default_factory=dict)
+    show: Literal["ids", "redacted", "full"] = "redacted"
 
     @property
     def state(self) -> State:
