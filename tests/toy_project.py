@@ -8,6 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from liftgate.progress import Progress
+
 SYSTEM = "Route the ticket. Reply with JSON."
 TICKETS = {
     "refund": [
@@ -123,6 +127,19 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
         f"version: 1\nmodels:\n  toy:\n    default: {{model_id: tiny, provider: local, base: {base}}}\n"
     )
     return root
+
+
+def at_step(monkeypatch: pytest.MonkeyPatch, step: int, happen: object) -> None:
+    """Let something happen when the training has counted `step` steps."""
+    advance = Progress.advance
+
+    def counted(self: Progress, n: int = 1, note: str = "") -> None:
+        advance(self, n, note)
+        if self.done == step:
+            assert callable(happen)
+            happen()
+
+    monkeypatch.setattr(Progress, "advance", counted)
 
 
 def git(root: Path, *arguments: str) -> str:

@@ -9,9 +9,8 @@ from pathlib import Path
 import pytest
 
 from liftgate.cli import main
-from liftgate.progress import Progress
 from liftgate.training.adapters import read_adapter
-from toy_project import make_project
+from toy_project import at_step, make_project
 
 
 def train(root: Path, store: Path) -> int:
@@ -34,19 +33,6 @@ def undisturbed(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     store = tmp_path_factory.mktemp("undisturbed")
     assert train(project, store) == 0
     return store
-
-
-def at_step(monkeypatch: pytest.MonkeyPatch, step: int, happen: object) -> None:
-    """Let something happen when the training has counted `step` steps."""
-    advance = Progress.advance
-
-    def counted(self: Progress, n: int = 1, note: str = "") -> None:
-        advance(self, n, note)
-        if self.done == step:
-            assert callable(happen)
-            happen()
-
-    monkeypatch.setattr(Progress, "advance", counted)
 
 
 def test_the_loss_falls_and_the_folder_holds_no_pickle(undisturbed: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import yaml
 
 from liftgate.cli import main
 from liftgate.training.adapters import Adapter, read_adapter
-from toy_project import make_project
+from toy_project import at_step, make_project
 
 pytestmark = [
     pytest.mark.local,
@@ -192,6 +193,39 @@ def test_a_training_stops_when_the_validation_loss_no_longer_falls_and_keeps_the
     checked = [entry["loss"] for entry in evidence["validation_losses"]]
     assert len(checked) == evidence["steps"] / 3
     assert evidence["validation_loss"] == pytest.approx(min(checked), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["method: qlora", "gradient_accumulation: 1", "learning_rate: 0.01"],
+        ["method: dpo", "gradient_accumulation: 1", "learning_rate: 0.01"],
+        ["method: full", "rank: none", "layers: none", "learning_rate: 0.005"],
+        ["epochs: 20", "learning_rate: 0.05", "scheduler: constant", "early_stopping: {patience: 2}"],
+    ],
+    ids=["qlora", "dpo", "full", "early stopping"],
+)
+def test_a_stopped_training_goes_on_to_the_same_weights_by_every_method(
+    tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch, written: list[str]
+) -> None:
+    adapters = []
+    for name in ("undisturbed", "stopped"):
+        root = make_project(tmp_path / name, tiny_model, epochs=2)
+        if "method: dpo" in written:
+            as_preferences(root)
+        with_training(root, "checkpoints: {steps: 3}", *written)
+        with_policy(root, f"training: {{{LOSS}: 2}}")
+        if name == "stopped":
+            with monkeypatch.context() as patched:
+                at_step(patched, 8, lambda: signal.raise_signal(signal.SIGTERM))
+                assert train(root) == 5
+            assert train(root) == 0
+            assert adapter_in(root).evidence["resumed_from_step"] in {8, 9}
+        else:
+            assert train(root) == 0
+        adapters.append(adapter_in(root))
+    assert adapters[0].evidence["losses"] == adapters[1].evidence["losses"]
+    assert adapters[0].sha256 == adapters[1].sha256
 
 
 def test_early_stopping_without_validation_rows_is_refused(

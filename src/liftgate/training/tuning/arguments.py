@@ -70,4 +70,6 @@ def _stopping(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
         "load_best_model_at_end": True,
         "metric_for_best_model": "eval_loss",
         "greater_is_better": False,
+        # How many checkpoints went by without a gain is part of where a training stands.
+        "restore_callback_states_from_checkpoint": True,
     }
