@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 MODEL := $(VENV)/share/liftgate
 VOCABULARY := $(VENV)/share/vocabulary
 SERVERS := $(VENV)/share/servers
+GATEWAYS := $(VENV)/share/gateways
 STAMP := $(VENV)/.installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check -q
 
@@ -56,7 +57,12 @@ $(SERVERS): requirements/servers.txt $(STAMP)
 	@$(SERVERS)/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/servers.txt
 	@touch $(SERVERS)
 
-acceptance: install $(VOCABULARY) $(SERVERS)
+$(GATEWAYS): requirements/gateways.txt $(STAMP)
+	@$(BIN)/python -m venv $(GATEWAYS)
+	@$(GATEWAYS)/bin/python -m pip --disable-pip-version-check -q install --no-deps --require-hashes -r requirements/gateways.txt
+	@touch $(GATEWAYS)
+
+acceptance: install $(VOCABULARY) $(SERVERS) $(GATEWAYS)
 	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
 
 docs: install
@@ -91,6 +97,7 @@ lock:
 		requirements/openai.in requirements/dev.in -c requirements/tuning.txt -c requirements/aws.txt \
 		-c requirements/openai.txt -c requirements/github.txt -o requirements/lock.txt
 	$(LOCK) requirements/servers.in -o requirements/servers.txt
+	$(LOCK) requirements/gateways.in --excludes requirements/gateways-excludes.txt -o requirements/gateways.txt
 
 clean:
 	rm -rf $(VENV) .liftgate .mypy_cache .ruff_cache .pytest_cache .hypothesis
