@@ -249,7 +249,13 @@ def _issue(call: Call) -> Reply:
 
 
 def _edit_issue(call: Call) -> Reply:
-    found = call.repo.issues.get(_number_known(call))
+    number = _number_known(call)
+    if number in call.repo.pulls:
+        # A pull request is an issue, too.
+        pull = call.repo.pulls[number]
+        pull.title, pull.body = call.body.get("title", pull.title), call.body.get("body", pull.body)
+        return Reply(200, {**pull_json(call, pull), "pull_request": {}})
+    found = call.repo.issues.get(number)
     if found is None:
         raise Refusal(404, "Not Found")
     found.update(

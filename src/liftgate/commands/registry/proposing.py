@@ -91,7 +91,7 @@ def carry_out(arguments: argparse.Namespace, propose: Callable[[Source], Proposa
         )
     number = None
     if arguments.pull_request:
-        github = _github(arguments)
+        github = connected(arguments)
         branch = arguments.base or github.default_branch()
         source = _fetched(root, arguments.remote, branch)
         proposal = propose(source)
@@ -117,7 +117,8 @@ def carry_out(arguments: argparse.Namespace, propose: Callable[[Source], Proposa
     return ExitCode.PASS
 
 
-def _github(arguments: argparse.Namespace) -> GitHub:
+def connected(arguments: argparse.Namespace) -> GitHub:
+    """The repository that `--repository` or the environment names. Raises `InputError` without a token."""
     from liftgate.commands.ledgers import repository
     from liftgate.github.client import connect
 
