@@ -111,9 +111,9 @@ def _measured(endpoint: Any, expected: Expected) -> Likelihood | None:
     last = max(i for i, label in enumerate(row.labels) if label != IGNORE)
     torch = model.torch
     with model.speaking_as(local.attached), torch.inference_mode():
-        ids = torch.tensor([row.input_ids[: last + 1]])
+        ids = torch.tensor([row.input_ids[: last + 1]], device=model.model.device)
         logits = model.model(ids, logits_to_keep=last - first + 2).logits[0, :-1].float()
-        targets = torch.tensor(row.labels[first : last + 1])
+        targets = torch.tensor(row.labels[first : last + 1], device=model.model.device)
         losses = torch.nn.functional.cross_entropy(logits, targets, ignore_index=IGNORE, reduction="none")
     loss = math.fsum(losses.tolist())
     return Likelihood(loss, row.target_tokens) if math.isfinite(loss) else None

@@ -197,13 +197,17 @@ class _Loaded:
         )
         self.attached[adapter.sha256] = name
 
+    def _tensor(self, rows: Sequence[Sequence[int]]) -> Any:
+        """Where the model is: a quantised one is on the GPU where there is one."""
+        return self.torch.tensor(rows, device=self.model.device)
+
     def prefill(self, ids: Sequence[int]) -> Any:
         """Keys and values of the shared tokens, for one row."""
         from transformers import DynamicCache
 
         cache = DynamicCache(config=self.model.config)
         with self.torch.inference_mode():
-            self.model(self.torch.tensor([list(ids)]), cache=cache, use_cache=True, logits_to_keep=1)
+            self.model(self._tensor([list(ids)]), cache=cache, use_cache=True, logits_to_keep=1)
         return cache
 
     def answer(
@@ -215,8 +219,8 @@ class _Loaded:
         tails = [list(p[shared:]) for p in prompts]
         width = max(len(t) for t in tails)
         head = list(prompts[0][:shared])
-        ids = torch.tensor([head + [end[0]] * (width - len(t)) + t for t in tails])
-        mask = torch.tensor([[1] * shared + [0] * (width - len(t)) + [1] * len(t) for t in tails])
+        ids = self._tensor([head + [end[0]] * (width - len(t)) + t for t in tails])
+        mask = self._tensor([[1] * shared + [0] * (width - len(t)) + [1] * len(t) for t in tails])
         cache = None
         if prefix is not None:
             cache = copy.deepcopy(prefix)

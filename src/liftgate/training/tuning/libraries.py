@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -84,8 +83,6 @@ def need_quantiser() -> None:
 
 def preference_library() -> Any:
     """TRL. Raises `MissingExtra` where it is not installed."""
-    # TRL looks for newer versions of itself and of the models' cards; a training asks nobody anything.
-    os.environ.setdefault("TRL_EXPERIMENTAL_SILENCE", "1")
     try:
         import trl
     except ImportError as error:
