@@ -205,6 +205,19 @@ def test_a_variant_must_be_named_where_none_is_promoted_and_there_are_several(
     )
 
 
+def test_a_model_of_bedrock_is_asked_at_an_address_that_is_given(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arn = "arn:aws:bedrock:eu-central-1:123456789012:custom-model-deployment/abc"
+    text = models("https://bedrock-runtime.eu-central-1.amazonaws.com").replace("ft:base:acme:si:abc", arn)
+    (root / "models.yaml").write_text(text.replace("provider: openai, base", "provider: bedrock, base"))
+    assert load_test() == 2
+    assert "v1.0.0 has no address that speaks OpenAI's protocol" in capsys.readouterr().err
+    with OpenAIServer() as server:
+        assert load_test("--base-url", server.url, "--requests", "2") == 0
+    assert [headers.get("authorization") for headers in server.headers] == [None] * 2
+
+
 def test_a_test_of_some_seconds_counts_what_was_answered_in_them() -> None:
     with OpenAIServer(latency_s=0.01) as server:
         assert load_test("--base-url", server.url, "--seconds", "0.3") == 0

@@ -26,7 +26,7 @@ def table(
     variants: dict[str, Any], default: dict[str, Any] | None = None, alias: str = "support-intent"
 ) -> Table:
     entry = {"default": default or {"model_id": "luna", "provider": "openai"}, "variants": variants}
-    return read_table(json.dumps({"version": 1, "models": {alias: entry}}))
+    return read_table(json.dumps({"version": 1, "models": {alias: entry}}, ensure_ascii=False))
 
 
 def test_the_litellm_configuration_of_one_alias() -> None:

@@ -170,9 +170,10 @@ def test_the_environment_switches_off_flags_aliases_or_everything(path: Path, wo
     assert (answer.model_id, answer.reason, answer.flag) == ("base", "switched-off", "tuned")
 
 
-def test_a_misspelt_word_of_the_kill_switch_is_told(path: Path) -> None:
+def test_a_misspelt_word_of_the_kill_switch_is_told(path: Path, caplog: pytest.LogCaptureFixture) -> None:
     env = {"LIFTGATE_OFF": "tunned"}
     registry = Registry.load(path, **Clock().options(env))
+    assert [record.getMessage() for record in caplog.records] == [registry.problem]
     assert registry.problem == "LIFTGATE_OFF: 'tunned' is neither a flag nor an alias; did you mean 'tuned'?"
     assert not registry.stale
 

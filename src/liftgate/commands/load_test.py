@@ -147,10 +147,12 @@ def _target(models: Models, arguments: argparse.Namespace) -> _Target:
         )
     variant = alias.variants[name]
     model = variant.model
-    own = model.base_url or (DEFAULT_BASE_URL if model.provider == "openai" else None)
+    # What stands there for bedrock is an address of AWS, which speaks another protocol.
+    written = model.base_url if model.provider != "bedrock" else None
+    own = written or (DEFAULT_BASE_URL if model.provider == "openai" else None)
     if (arguments.base_url or own) is None:
         raise InputError(
-            f"{models.path}: {alias.name} {name} has no base_url",
+            f"{models.path}: {alias.name} {name} has no address that speaks OpenAI's protocol",
             hint="--base-url URL, the address of an OpenAI-compatible server that serves it",
         )
     address = chat_url(arguments.base_url or str(own))

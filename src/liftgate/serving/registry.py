@@ -62,6 +62,8 @@ class Registry:
         self._words: str | None = None
         self._state = State(table, frozenset())
         self._obey(table)
+        if self._word_problem:
+            _warn(self._word_problem)
         self._look_at = now() + refresh_s
 
     @classmethod
