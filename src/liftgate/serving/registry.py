@@ -42,6 +42,8 @@ class Registry:
     them (`*`).
     """
 
+    _word_problem: str | None = None
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -56,7 +58,6 @@ class Registry:
         self._lock = threading.Lock()
         self._listeners: list[Listener] = []
         self._file_problem: str | None = None
-        self._word_problem: str | None = None
         self._seen: tuple[int, ...] | None = None
         self._text, table = self._read()
         self._words: str | None = None
