@@ -14,13 +14,14 @@ import pytest
 pytest.importorskip("openai", reason="needs the extra openai")
 pytest.importorskip("github", reason="needs the extra github")
 
+from liftgate.cli import main
 from liftgate.commands.flow import Flow
 from liftgate.evaluation.shards import Shard
 from liftgate.plan import Plan
 from liftgate.policy import Policy
 from openai_finetuning_server import FineTuningServer
 from pull_world import PullWorld, pull_world
-from toy_project import write_jsonl
+from toy_project import git, write_jsonl
 
 SHARDS = 3
 
@@ -99,6 +100,22 @@ def test_shards_give_the_report_of_one_machine_without_a_question_more(world: Pu
     for name in ("lift", "regressions", "buckets"):
         assert first["comparison"].get(name) == joined["comparison"].get(name), name
     assert "liftgate-pull-" not in Path("joined/toy/report.json").read_text()
+
+
+def test_a_verdict_that_was_recorded_meanwhile_is_not_reached_twice(
+    world: PullWorld, capsys: pytest.CaptureFixture[str]
+) -> None:
+    digest = trained(world)
+    first = world.run("--digest", digest, "--out", "first")
+    base = git(world.clone, "rev-parse", "HEAD").strip()
+    words = ["--base", base, "--pull", "7", "--results-branch", "origin", "--ledger", "git:origin"]
+    assert main(["registry", "record", "first/toy", "--root", str(world.clone), *words]) == 0
+    before = asked(world)
+    capsys.readouterr()
+    assert world.run("--digest", digest, "--out", "second") == first
+    assert "its verdict is known" in capsys.readouterr().err
+    assert asked(world) == before
+    assert Path("second/toy/report.json").read_bytes() == Path("first/toy/report.json").read_bytes()
 
 
 def test_a_missing_or_altered_shard_never_counts(world: PullWorld) -> None:

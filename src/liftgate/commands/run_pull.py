@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from liftgate.commands.pulled import of_pull, pulled
-from liftgate.errors import InputError
+from liftgate.errors import ExitCode, InputError
+from liftgate.files import pretty
+
+if TYPE_CHECKING:
+    from liftgate.commands.pulled import Pulled
+    from liftgate.plan import Plan
 
 
 def run_pull(arguments: argparse.Namespace) -> int:
@@ -24,4 +31,28 @@ def run_pull(arguments: argparse.Namespace) -> int:
                 )
         if arguments.alias:
             plan = replace(plan, aliases={name: plan.aliases[name] for name in arguments.alias})
+        if (
+            not arguments.shard
+            and not arguments.shards
+            and (known := _known(arguments, at, plan)) is not None
+        ):
+            return known
         return run_plan(of_pull(arguments, at), plan, at.base, at.pull.head_sha)
+
+
+def _known(arguments: argparse.Namespace, at: Pulled, plan: Plan) -> ExitCode | None:
+    """The exit code by the verdicts that are kept already; None when there is work to do."""
+    from liftgate.commands.known_verdict import known_verdicts
+    from liftgate.commands.run import say
+
+    working = [alias for alias in plan.aliases if plan.steps(alias)]
+    known = known_verdicts(arguments, at, working, say) if working else None
+    if known is None:
+        return None
+    if arguments.json:
+        verdicts = {alias: str((each.report or {})["verdict"]) for alias, each in known.items()}
+        sys.stdout.write(pretty({"schema_version": 1, "verdicts": verdicts}).decode())
+    states = {each.state for each in known.values()}
+    if states <= {"pass"}:
+        return ExitCode.PASS
+    return ExitCode.INSUFFICIENT_EVIDENCE if states <= {"pass", "insufficient-evidence"} else ExitCode.BLOCKED
