@@ -228,7 +228,7 @@ def test_files_and_dispatches_that_fail_leave_the_verdict_as_it_is(
     world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sha = world.open(change="mail")
-    monkeypatch.setattr("liftgate.report.html.render_html", lambda _: 1 / 0)
+    monkeypatch.setattr("liftgate.report.html.render_html", lambda *_, **__: 1 / 0)
     monkeypatch.setattr("liftgate.commands.publish_dispatch.asked_for", lambda *_: 1 / 0)
     assert world.publish("--pull", "7") == 0
     assert world.statuses(sha)[0][0] == "failure"

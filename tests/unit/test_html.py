@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import report_examples as examples
-from liftgate.report.charts import curve, forest
-from liftgate.report.html import cases_json, csp_hash, render_html
+from liftgate.report.charts import curve, forest, spreads
+from liftgate.report.html import csp_hash, render_html
+from liftgate.report.page_cases import page_cases
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -122,35 +123,6 @@ def test_any_text_is_text(text: str) -> None:
 WITH_A_WORD = Page(render_html(examples.with_text(examples.blocked_by_safety(), "word"))).shape
 
 
-@given(st.recursive(st.text(st.characters(exclude_categories=[])), lambda inner: st.lists(inner, max_size=3)))
-def test_the_cases_cannot_end_the_element_they_stand_in(text: Any) -> None:
-    report = examples.insufficient()
-    for case in report["cases"]:
-        case["outputs"]["candidate"] = str(text)
-    assert not re.search("[<>&]|[^\x20-\x7e]", cases_json(report))
-
-
-def test_the_cases_arrive_as_they_are() -> None:
-    report = examples.passing()
-    label = '{"intent": "account_access", "priority": "normal"}'
-    answer = 'a "quoted"\n</script> & naïve 日本語'
-    report["cases"][0]["outputs"]["candidate"] = answer
-    report["cases"][1].update(expected=None)
-    report["cases"][1]["scores"]["candidate"] = None
-    data = json.loads(cases_json(report))
-    assert (data["arms"], data["base"], data["candidate"]) == (["base", "candidate", "prompt-v2"], 0, 1)
-    assert data["cases"][0] == [
-        "golden-001",
-        [["intent", "account_access"], ["locale", "en"], ["risk", "standard"]],
-        label,
-        [label, answer, label],
-        [1.0, 1.0, 1.0],
-    ]
-    assert data["cases"][1][2] is None
-    assert data["cases"][1][4][1] is None
-    assert len(data["cases"]) == 240
-
-
 def test_a_long_answer_is_cut() -> None:
     report = examples.passing()
     report["cases"][0]["outputs"]["candidate"] = "x" * 10_000_000
@@ -199,7 +171,7 @@ def test_every_link_leads_somewhere_and_every_drawing_has_a_title_and_a_descript
     assert len(ids) == len(set(ids))
     assert {link[1:] for link in page.attribute("href")} <= set(ids)
     labels = [a["aria-labelledby"] for tag, a in page.elements if tag == "svg" and a.get("role") == "img"]
-    assert labels == ["forest-title forest-desc", "curve-title curve-desc"]
+    assert labels == ["forest-title forest-desc", "curve-title curve-desc", "spreads-title spreads-desc"]
     assert {each for label in page.attribute("aria-labelledby") for each in label.split()} <= set(ids)
 
 
@@ -230,6 +202,59 @@ def test_without_an_interval_there_is_no_forest() -> None:
     made = examples.passing()["comparison"]
     made["lift"].update(mean=None, low=None, high=None)
     assert forest(made, []) is None
+
+
+def test_the_answer_times_of_all_arms_stand_on_one_scale_from_zero() -> None:
+    times = {
+        "n": 240,
+        "p5_ms": 100,
+        "p25_ms": 200,
+        "p50_ms": 250,
+        "p75_ms": 300,
+        "p95_ms": 480,
+        "p99_ms": 500,
+    }
+    slower = {**times, "p99_ms": 1000.0}
+    arms: list[dict[str, Any]] = [
+        {"name": "base", "latency": times},
+        {"name": "tuned", "latency": slower},
+        {"name": "kept"},
+    ]
+    plot = spreads(arms)
+    assert plot is not None
+    assert [(tick.at, tick.label) for tick in plot.ticks] == [
+        ("2", "0"),
+        ("21.2", "200 ms"),
+        ("40.4", "400 ms"),
+        ("59.6", "600 ms"),
+        ("78.8", "800 ms"),
+        ("98", "1.00 s"),
+    ]
+    assert [(row.name, row.p5, row.p50, row.p99) for row in plot.rows] == [
+        ("base", "11.6", "26", "50"),
+        ("tuned", "11.6", "26", "98"),
+    ]
+    assert plot.rows[1].cells == ["240", "100 ms", "200 ms", "250 ms", "300 ms", "480 ms", "1.00 s"]
+    assert plot.description.startswith("base: median 250 ms, P95 480 ms; tuned: ")
+
+
+def test_a_report_without_answer_times_has_no_plot_of_them() -> None:
+    report = examples.passing()
+    for arm in report["arms"]:
+        del arm["latency"]
+    assert spreads(report["arms"]) is None
+    assert "spreads-title" not in Page(render_html(report)).attribute("id")
+
+
+def test_names_of_buckets_and_regressions_lead_to_their_cases() -> None:
+    report = examples.blocked_by_bucket()
+    page, data = Page(render_html(report)), json.loads(page_cases(report, "full").json)
+    links = [a for tag, a in page.elements if tag == "a" and ({"data-bucket", "data-case"} & a.keys())]
+    assert {a["href"] for a in links} == {"#cases"}
+    buckets = [data["buckets"][int(place)] for a in links if (place := a.get("data-bucket"))]
+    assert sorted(buckets) == sorted([b["dimension"], b["name"]] for b in report["comparison"]["buckets"])
+    cases = [data["cases"][int(place)][0] for a in links if (place := a.get("data-case"))]
+    assert cases == [case["case_id"] for case in report["regressions"]]
 
 
 def test_the_loss_curve_spans_its_square_and_needs_two_points() -> None:

@@ -67,14 +67,14 @@ def read_report(path: Path) -> dict[str, Any]:
 
 
 def write_report(folder: Path, report: dict[str, Any], policy: Policy) -> None:
-    """Write report.json, comment.md as the policy wants answers shown, and report.html."""
+    """Write report.json, and comment.md and report.html as the policy wants answers shown."""
     from liftgate.files import write_bytes, write_json
     from liftgate.report.comment import render_comment
     from liftgate.report.html import render_html
 
     write_json(folder / "report.json", report)
     write_bytes(folder / "comment.md", render_comment(report, show=policy.report.show).encode())
-    write_bytes(folder / "report.html", render_html(report).encode())
+    write_bytes(folder / "report.html", render_html(report, show=policy.report.show).encode())
 
 
 def _judge_again(arguments: argparse.Namespace) -> int:

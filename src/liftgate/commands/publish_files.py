@@ -81,8 +81,8 @@ def write_artifacts(out: Path, change: ChangeReport, comment: str) -> None:
             continue
         folder = out / folder_name(outcome.alias)
         write_json(folder / "report.json", outcome.report)
-        write_bytes(folder / "comment.md", render_comment(outcome.report).encode())
-        write_bytes(folder / "report.html", render_html(outcome.report).encode())
+        write_bytes(folder / "comment.md", render_comment(outcome.report, show=change.show).encode())
+        write_bytes(folder / "report.html", render_html(outcome.report, show=change.show).encode())
 
 
 def folder_name(alias: str) -> str:

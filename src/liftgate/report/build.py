@@ -21,6 +21,8 @@ from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, exit_code
 from liftgate.verdict.latency import QUANTILE
 from liftgate.verdict.reproduction import Reproduction
 
+_PERCENTILES = (5, 25, 50, 75, 95, 99)
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -119,7 +121,7 @@ def _arm(arm: ArmResult, evidence: Evidence) -> dict[str, Any]:
         "alias_of": about.get("alias_of"),
         "n": len(arm.run.quality.case_ids),
         "metrics": {name: _mean(arm.run, name) for name in sorted(arm.run.quality.scores)},
-        "p95_ms": _p95_ms(arm.run),
+        **_latency(arm.run),
         "usd_per_1k": None if arm.usd_per_1k is None else money(arm.usd_per_1k),
         "comparison": comparison,
         "clears_bar": arm.clears_bar,
@@ -127,10 +129,15 @@ def _arm(arm: ArmResult, evidence: Evidence) -> dict[str, Any]:
     }
 
 
-def _p95_ms(run: EvalRun) -> float | None:
-    """95th percentile of what was timed in this run; answers from the store and errors were not."""
+def _latency(run: EvalRun) -> dict[str, Any]:
+    """How long this run took to answer; answers from the store and errors were not timed."""
     timed = run.quality.latency_ms[~np.isnan(run.quality.latency_ms)]
-    return float(f"{np.quantile(timed, QUANTILE):.6g}") if timed.size else None
+    if not timed.size:
+        return {"p95_ms": None, "latency": None}
+    shares = (*(percent / 100 for percent in _PERCENTILES), QUANTILE)
+    *found, p95 = (float(f"{value:.6g}") for value in np.quantile(timed, shares))
+    named = {f"p{percent}_ms": value for percent, value in zip(_PERCENTILES, found, strict=True)}
+    return {"p95_ms": p95, "latency": {"n": int(timed.size), **named}}
 
 
 def _mean(run: EvalRun, metric: str) -> float | None:

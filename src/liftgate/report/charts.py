@@ -1,4 +1,4 @@
-"""Where the marks of the page's two drawings go. Pure geometry: the template draws it and escapes the words.
+"""Where the marks of the page's three drawings go. Pure geometry: the template draws it and escapes the words.
 
 Horizontal places are percentages of the drawing's width: lines stretch with the page, words do not.
 """
@@ -64,6 +64,32 @@ class Curve:
     validation: Tick | None
     first_step: str
     last_step: str
+    description: str
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How the answer times of one arm are spread: marks at percentiles, and the same in words."""
+
+    name: str
+    told: str
+    y: int
+    p5: str
+    p25: str
+    p50: str
+    p75: str
+    p95: str
+    p99: str
+    cells: list[str]
+
+
+@dataclass(frozen=True)
+class Spreads:
+    """The answer times of all arms on one scale from zero."""
+
+    height: int
+    ticks: list[Tick]
+    rows: list[Spread]
     description: str
 
 
@@ -140,6 +166,39 @@ def curve(losses: Sequence[Mapping[str, Any]], validation_loss: float | None) ->
         description=f"Training loss fell {told}."
         if values[-1] < values[0]
         else f"Training loss went {told}.",
+    )
+
+
+def spreads(arms: Sequence[Mapping[str, Any]]) -> Spreads | None:
+    """The plot of answer times, one row an arm. None when no arm's answers were timed."""
+    timed = [arm for arm in arms if arm.get("latency")][:MOST_ROWS]
+    if not timed:
+        return None
+    step = _nice(max(arm["latency"]["p99_ms"] for arm in timed) / 5)
+    most = max(1, math.ceil(_near(max(arm["latency"]["p99_ms"] for arm in timed) / step)))
+
+    def at(milliseconds: float) -> str:
+        return numbers.position(_EDGE + (100 - 2 * _EDGE) * milliseconds / step / most)
+
+    rows = []
+    for i, arm in enumerate(timed):
+        found = arm["latency"]
+        names = ("p5", "p25", "p50", "p75", "p95", "p99")
+        words = {name: numbers.milliseconds(found[f"{name}_ms"]) for name in names}
+        rows.append(
+            Spread(
+                name=arm["name"],
+                told=f"median {words['p50']}, P95 {words['p95']}",
+                y=i * ROW_HEIGHT,
+                **{name: at(found[f"{name}_ms"]) for name in names},
+                cells=[numbers.count(found["n"]), *words.values()],
+            )
+        )
+    return Spreads(
+        height=len(rows) * ROW_HEIGHT + AXIS_HEIGHT,
+        ticks=[Tick(at(i * step), numbers.milliseconds(i * step) if i else "0") for i in range(most + 1)],
+        rows=rows,
+        description="; ".join(f"{row.name}: {row.told}" for row in rows),
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftgate.report import numbers
-from liftgate.report.charts import MOST_ROWS, curve, forest
+from liftgate.report.charts import MOST_ROWS, curve, forest, spreads
 from liftgate.report.data_diff import data_diff_sentence, data_diff_tables
 from liftgate.report.escape import clean, visible
 from liftgate.report.facts import (
@@ -24,6 +23,8 @@ from liftgate.report.facts import (
 )
 from liftgate.report.headline import headline
 from liftgate.report.next_steps import next_steps
+from liftgate.report.page_cases import ANSWER_LIMITS, PageCases, page_cases
+from liftgate.report.redaction import Show
 from liftgate.report.reviews import TO_FILL_IN, decided, decision_rows, to_decide
 from liftgate.report.tables import (
     Report,
@@ -40,14 +41,13 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEXT_LIMIT = 2_000
-ANSWER_LIMIT = 2_000
 PASTE_LIMIT = 20_000
 MOST_FINDINGS = 500
 MOST_BUCKETS = 200
 STATES = {"ok": "✓ ok", "fail": "✗ fail", "unclear": "? unclear", "not-measured": "not measured"}
 
 
-def render_html(report: Report) -> str:
+def render_html(report: Report, *, show: Show = "redacted") -> str:
     """A whole HTML document. The same report gives the same bytes."""
     from markupsafe import Markup, escape
 
@@ -56,13 +56,14 @@ def render_html(report: Report) -> str:
         f"default-src 'none'; style-src '{csp_hash(css)}'; script-src '{csp_hash(script)}'; "
         "base-uri 'none'; form-action 'none'"
     )
+    cases = page_cases(report, show)
     # Markup marks what is ours (style, script) and JSON that cannot leave its element; all else is escaped.
     return _template().render(
-        view(report),
+        view(report, cases, show),
         policy=policy,
         css=Markup(css),  # noqa: S704
         script=Markup(script),  # noqa: S704
-        cases=Markup(cases_json(report)),  # noqa: S704
+        cases=Markup(cases.json),  # noqa: S704
         to_paste=escape(visible(to_decide(report) or "", PASTE_LIMIT)),
     )
 
@@ -72,38 +73,7 @@ def csp_hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def cases_json(report: Report) -> str:
-    """Answers side by side, for the page's script; without `<`, `>` and `&`, so it cannot end its element."""
-    arms = [arm["name"] for arm in report["arms"]]
-    data = {
-        "arms": [clean(name) for name in arms],
-        "base": _index(arms, report["base_arm"]),
-        "candidate": _index(arms, report["candidate_arm"]),
-        "cases": [_case(case, arms) for case in report["cases"]],
-    }
-    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"))
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-
-
-def _case(case: Mapping[str, Any], arms: Sequence[str]) -> list[Any]:
-    return [
-        clean(case["case_id"]),
-        [[clean(dimension), clean(name)] for dimension, name in case["buckets"].items()],
-        _answer(case["expected"]),
-        [_answer(case["outputs"].get(arm)) for arm in arms],
-        [case["scores"].get(arm) for arm in arms],
-    ]
-
-
-def _answer(text: str | None) -> str | None:
-    return None if text is None else visible(text, ANSWER_LIMIT)
-
-
-def _index(arms: Sequence[str], name: str | None) -> int:
-    return arms.index(name) if name in arms else -1
-
-
-def view(report: Report) -> dict[str, Any]:
+def view(report: Report, cases: PageCases, show: Show) -> dict[str, Any]:
     """What the template shows: every number already in words, no text escaped yet."""
     comparison, training = report["comparison"], report["training"]
     opening, _, why = headline(report).partition(": ")
@@ -120,18 +90,20 @@ def view(report: Report) -> dict[str, Any]:
         "more_findings": numbers.count(max(0, len(found) - MOST_FINDINGS)),
         "waived": report.get("waived", [])[:MOST_FINDINGS],
         "decisions": decision_rows(report),
-        "regressions": _regressions(report),
+        "regressions": _regressions(report, cases),
         "to_decide": to_decide(report) is not None,
         "to_fill_in": TO_FILL_IN,
         "steps": next_steps(report),
         "arms": arm_rows(report),
         "metric": primary_metric(report) or "score",
         "forest": forest(comparison, buckets) if comparison else None,
-        "buckets": [bucket_row(b) for b in buckets],
+        "buckets": [(bucket_row(b), cases.buckets.get((b["dimension"], b["name"]))) for b in buckets],
         "safety": safety_sentence(report),
         "unsafe": _unsafe(report),
         "blind_spots": blind_spots(report),
         "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
+        "answers_are": _answers_are(cases, show),
+        "spreads": spreads(report["arms"]),
         "curve": curve(training["losses"], training["validation_loss"]) if training else None,
         "losses": _losses(training),
         "diff": data_diff_sentence(diff) if diff else None,
@@ -160,7 +132,7 @@ def _sections(shown: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
         ("cases", "Cases", shown["has_cases"]),
         ("data-diff", "Data diff", shown["diff"]),
         ("training", "Data and training", shown["data"]),
-        ("cost", "Latency and cost", shown["cost"]),
+        ("cost", "Latency and cost", shown["cost"] or shown["spreads"]),
         ("lineage", "Lineage", True),
     ]
 
@@ -194,10 +166,21 @@ def _by_dimension(comparison: Mapping[str, Any] | None) -> list[Mapping[str, Any
     return sorted(worst_first, key=lambda b: order.index(b["dimension"]))[:MOST_BUCKETS]
 
 
-def _regressions(report: Report) -> list[dict[str, str]]:
+def _answers_are(cases: PageCases, show: Show) -> str:
+    """What stands between the answers and the reader."""
+    if show == "ids":
+        return "No answers here: the policy lets a page name cases only (report.show: ids)."
+    told = "Personal data and credentials are masked." if show == "redacted" else ""
+    if cases.answer_limit < ANSWER_LIMITS[0]:
+        told += f" So many answers are cut to {numbers.count(cases.answer_limit)} characters each."
+    return told.strip()
+
+
+def _regressions(report: Report, cases: PageCases) -> list[dict[str, Any]]:
     return [
         {
             "case": case["case_id"],
+            "place": cases.cases.get(case["case_id"]),
             "buckets": ", ".join(f"{dimension}={name}" for dimension, name in case["buckets"].items()),
             "label": case["label"] or numbers.NONE,
             "outputs": ", ".join(case["outputs"]),

@@ -2,12 +2,12 @@
   "use strict";
   const source = document.getElementById("case-data");
   if (!source) return;
-  const { arms, base, candidate, cases } = JSON.parse(source.textContent);
+  const { arms, base, candidate, answers, buckets, texts, cases } = JSON.parse(source.textContent);
+  source.remove();
   const byId = (id) => document.getElementById(id);
-  const [bucket, left, right, query, more] = ["bucket", "left", "right", "query", "more"].map(byId);
-  const table = byId("answers");
-  const body = byId("rows");
-  const CHUNK = 60;
+  const [bucket, left, right, query, form, body] = ["bucket", "left", "right", "query", "filters", "rows"].map(byId);
+  const [view, table] = [byId("answers"), byId("table")];
+  const FIRST = 50;
 
   // Every string goes in as text: nothing a model wrote is ever parsed as markup.
   const make = (tag, className, text) => {
@@ -43,25 +43,23 @@
     select.selectedIndex = Math.max(0, index);
   }
 
-  const names = new Map();
-  for (const [, pairs] of cases)
-    for (const [dimension, name] of pairs) {
-      if (!names.has(dimension)) names.set(dimension, new Set());
-      names.get(dimension).add(name);
-    }
-  const choices = [null];
+  // choices[i] is the place in `buckets` that the i-th option stands for.
+  const choices = [-1];
   bucket.append(make("option", "", "every bucket"));
-  for (const [dimension, values] of names) {
+  const groups = new Map();
+  buckets.forEach(([dimension], place) => groups.set(dimension, [...(groups.get(dimension) || []), place]));
+  for (const [dimension, places] of groups) {
     const group = make("optgroup");
     group.label = dimension;
-    for (const value of [...values].sort()) {
-      choices.push([dimension, value]);
-      group.append(make("option", "", `${dimension}=${value}`));
+    for (const place of places.sort((a, b) => (buckets[a][1] < buckets[b][1] ? -1 : 1))) {
+      choices.push(place);
+      group.append(make("option", "", buckets[place].join("=")));
     }
     bucket.append(group);
   }
 
   const counts = {};
+  const radios = {};
   for (const [key, title] of Object.entries(OUTCOMES)) {
     const label = make("label");
     const radio = make("input");
@@ -69,13 +67,28 @@
     radio.name = "outcome";
     radio.value = key;
     radio.checked = key === "disagree";
+    radios[key] = radio;
     counts[key] = make("b");
     label.append(radio, title, counts[key]);
     byId("outcomes").append(label);
   }
-  const chosenOutcome = () => document.querySelector("input[name=outcome]:checked").value;
+  const chosenOutcome = () => Object.keys(radios).find((key) => radios[key].checked);
 
-  const answer = (text, score, name) => {
+  // Where two answers part: whole words, and only when enough is the same for the rest to tell something.
+  const WORD = /[\p{L}\p{N}\p{M}]/u;
+  const parting = (a, b) => {
+    if (a == null || b == null || a === b) return null;
+    const most = Math.min(a.length, b.length);
+    let start = 0;
+    while (start < most && a[start] === b[start]) start++;
+    while (start > 0 && WORD.test(a[start - 1])) start--;
+    let end = 0;
+    while (end < most - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+    while (end > 0 && WORD.test(a[a.length - end])) end--;
+    return 3 * (start + end) >= Math.max(a.length, b.length) ? [start, end] : null;
+  };
+
+  const answer = (text, score, name, apart) => {
     const cell = make("div");
     cell.setAttribute("role", "cell");
     cell.dataset.name = name;
@@ -85,77 +98,108 @@
       const partly = score > 0 && score < 1 ? ` (${score.toFixed(2)})` : "";
       cell.append(make("span", verdict, word + partly));
     }
-    const shown = make("span", text == null || text === "" ? "none" : "text", text == null ? "not kept" : text || "empty");
+    if (!answers) return cell;
+    const shown = make("span", text == null || text === "" ? "none" : "text");
+    if (text == null || text === "") shown.append(text == null ? "not kept" : "empty");
+    else if (apart && apart[0] + apart[1] < text.length) {
+      const end = text.length - apart[1];
+      shown.append(text.slice(0, apart[0]), make("mark", "", text.slice(apart[0], end)), text.slice(end));
+    } else shown.append(text);
     shown.dir = "auto";
     cell.append(shown);
     return cell;
   };
 
-  const row = ([id, pairs, expected, outputs, scores]) => {
+  const said = (place) => (place == null ? null : texts[place]);
+
+  const row = ([id, places, expected, outputs, scores], number) => {
     // Blocks with roles, not a table: a browser lays out a whole table again for every row that is added.
     const line = make("div");
     line.setAttribute("role", "row");
+    line.setAttribute("aria-rowindex", String(number + 2));
     const head = make("div", "", id);
     head.setAttribute("role", "rowheader");
-    head.append(make("span", "buckets", pairs.map(([dimension, name]) => `${dimension}=${name}`).join(", ")));
+    head.append(make("span", "buckets", places.map((place) => buckets[place].join("=")).join(", ")));
     const [l, r] = [left.selectedIndex, right.selectedIndex];
-    line.append(
-      head,
-      answer(expected, undefined, "expected"),
-      answer(outputs[l], scores[l], arms[l]),
-      answer(outputs[r], scores[r], arms[r]),
-    );
+    const [ours, theirs] = [said(outputs[l]), said(outputs[r])];
+    const apart = parting(ours, theirs);
+    line.append(head, answer(ours, scores[l], arms[l], apart), answer(theirs, scores[r], arms[r], apart));
+    if (answers) line.append(answer(said(expected), undefined, "expected"));
     return line;
   };
 
   let shown = [];
   let drawn = 0;
-  const draw = () => {
+  let waiting = 0;
+  const draw = (most) => {
     const rows = document.createDocumentFragment();
-    for (const item of shown.slice(drawn, drawn + CHUNK)) rows.append(row(item));
-    drawn = Math.min(shown.length, drawn + CHUNK);
+    const end = Math.min(shown.length, drawn + most);
+    for (; drawn < end; drawn++) rows.append(row(shown[drawn], drawn));
     body.append(rows);
-    more.hidden = drawn >= shown.length;
-    table.hidden = shown.length === 0;
+  };
+  // The rest comes whenever nobody waits for anything else, so that the browser's own search finds every row.
+  const later = window.requestIdleCallback ? (run) => requestIdleCallback(run) : (run) => setTimeout(run, 16);
+  const drawRest = (turn) => {
+    if (turn !== waiting) return;
+    draw(FIRST);
+    if (drawn < shown.length) later(() => drawRest(turn));
+    else view.dataset.drawn = "all";
   };
 
+  const lowered = texts.map((text) => text.toLowerCase());
   const apply = () => {
-    const pair = choices[bucket.selectedIndex];
+    const place = choices[bucket.selectedIndex];
     const words = query.value.trim().toLowerCase();
+    const hits = lowered.map((text) => words !== "" && text.includes(words));
     const within = cases.filter(
-      ([id, pairs, , outputs]) =>
-        (!pair || pairs.some(([dimension, name]) => dimension === pair[0] && name === pair[1])) &&
-        (!words || id.toLowerCase().includes(words) || outputs.some((text) => text && text.toLowerCase().includes(words))),
+      ([id, places, expected, outputs]) =>
+        (place < 0 || places.includes(place)) &&
+        (!words || id.toLowerCase().includes(words) || hits[expected] || outputs.some((output) => hits[output])),
     );
     const kinds = within.map((item) => outcome(item[4]));
-    for (const key of Object.keys(OUTCOMES)) counts[key].textContent = kinds.filter((kind) => belongs(key, kind)).length;
+    for (const key of Object.keys(OUTCOMES))
+      counts[key].textContent = kinds.filter((kind) => belongs(key, kind)).length.toLocaleString("en");
     const chosen = chosenOutcome();
     shown = within.filter((_, i) => belongs(chosen, kinds[i]));
     drawn = 0;
+    waiting++;
+    delete view.dataset.drawn;
     body.replaceChildren();
+    view.scrollTop = 0;
+    view.hidden = shown.length === 0;
     byId("left-name").textContent = arms[left.selectedIndex];
     byId("right-name").textContent = arms[right.selectedIndex];
-    draw();
-    byId("count").textContent = `${shown.length} of ${cases.length} cases`;
+    table.setAttribute("aria-rowcount", String(shown.length + 1));
+    draw(FIRST);
+    const turn = waiting;
+    later(() => drawRest(turn));
+    byId("count").textContent =
+      `${shown.length.toLocaleString("en")} of ${cases.length.toLocaleString("en")} cases`;
   };
 
-  const form = byId("filters");
+  const choose = (key, place, words) => {
+    radios[key].checked = true;
+    bucket.selectedIndex = Math.max(0, choices.indexOf(place));
+    query.value = words;
+    apply();
+  };
   form.addEventListener("submit", (event) => event.preventDefault());
   form.addEventListener("input", apply);
-  more.addEventListener("click", () => {
-    const next = drawn;
-    draw();
-    // The button moves away under a keyboard user: put them on the first new row.
-    const first = body.children[next];
-    if (first) {
-      first.tabIndex = -1;
-      first.focus();
-    }
+  byId("clear").addEventListener("click", () => {
+    choose("disagree", -1, "");
+    query.focus();
   });
-  if ("IntersectionObserver" in window)
-    new IntersectionObserver((entries) => entries.some((e) => e.isIntersecting) && drawn < shown.length && draw(), {
-      rootMargin: "800px",
-    }).observe(more);
+  // Names in the tables above lead to their cases below.
+  document.addEventListener("click", (event) => {
+    const link = event.target instanceof Element && event.target.closest("a[data-bucket], a[data-case]");
+    if (!link) return;
+    if (link.dataset.case !== undefined) choose("all", -1, cases[link.dataset.case][0]);
+    else choose("disagree", Number(link.dataset.bucket), "");
+  });
+
+  byId("answers").classList.toggle("marks-only", !answers);
+  if (!answers) query.placeholder = "id";
+  if (!answers) table.querySelector(".head [role=columnheader]:last-child").remove();
   form.hidden = false;
   apply();
 })();
