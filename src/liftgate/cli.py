@@ -32,6 +32,7 @@ COMMANDS: Final[dict[str, str]] = {
     "registry": "what is served, and where it comes from",
     "load-test": "what the endpoint of a variant bears, as 100% of the callers needs it",
     "watch": "look again at what callers get today; one issue for each alias that needs somebody",
+    "reevaluate": "ask every live variant and its base again, by the batch, and keep the verdicts",
     "backlog": "what the next dataset needs: cases that no prompt gets right, and what reviewers want fixed",
     "init": "what a repository needs so that the verdict blocks a merge",
     "doctor": "what an account or a repository still lacks, and the policies to give it",

@@ -48,17 +48,24 @@ class Rig:
         self.said: list[str] = []
 
     def endpoint(
-        self, *, deadline_s: float | None = None, price: TokenPrice | None = None, **limits: Any
+        self,
+        *,
+        deadline_s: float | None = None,
+        price: TokenPrice | None = None,
+        cycle: str | None = None,
+        fewer_live: bool = False,
+        **limits: Any,
     ) -> BatchedEndpoint:
         clock = Clock()
         self.limits = Limits(price, deadline_s=deadline_s, now=clock, **limits)
         return BatchedEndpoint(
             open_endpoint(self.kind, self.settings),
             self.provider(),
-            Ledger(self.store),
+            Ledger(self.store, cycle),
             limits=self.limits,
             say=self.said.append,
             sleep=clock.sleep,
+            fewer_live=fewer_live,
         )
 
     def provider(self) -> Provider:
@@ -122,6 +129,16 @@ def test_keys_are_those_of_live_answers(rig: Rig, server: OpenAIServer) -> None:
     line = json.loads(server.desk.files["file-1"])
     assert key.startswith(line["custom_id"]) and len(line["custom_id"]) == 32
     assert server.desk.batches["batch_1"]["metadata"].keys() == {"liftgate_digest"}
+
+
+def test_another_cycle_has_batches_of_its_own_and_the_same_cycle_finds_its_own_anywhere(
+    server: OpenAIServer, tmp_path: Path
+) -> None:
+    settings = Settings("m", base_url=server.url, api_key="")
+    for machine, cycle, created in (("a", "first", 1), ("b", "first", 1), ("c", "second", 2), ("d", None, 3)):
+        (tmp_path / machine).mkdir()
+        assert texts(Rig(settings, "openai", tmp_path / machine).ask(requests(), cycle=cycle)) == ALL
+        assert server.desk.created == created
 
 
 def test_a_line_that_failed_is_an_error_of_its_case_and_asked_again(rig: Rig, server: OpenAIServer) -> None:

@@ -95,6 +95,14 @@ def test_too_few_records_are_refused_before_anything_is_sent(rig: Rig, server: B
     assert server.created == 0
 
 
+def test_too_few_for_a_batch_are_asked_one_by_one_where_that_was_said(
+    rig: Rig, server: BedrockServer
+) -> None:
+    outcomes = rig.ask(requests(20), fewer_live=True)
+    assert texts(outcomes) == {n: ALL[n] for n in range(20)}
+    assert (server.created, server.count) == (0, 20)
+
+
 def test_a_lost_reply_is_found_again_by_name_and_token(rig: Rig, server: BedrockServer) -> None:
     import liftgate.evaluation.batches.bedrock as module
 

@@ -16,11 +16,16 @@ from liftgate.training.finetuning_hosts import HOSTS
 
 def endpoint_of(model: Model, limits: Limits | None = None) -> Endpoint:
     """Who answers for a model of models.yaml. Nothing is sent. Raises `InputError` for one without an address."""
+    return open_endpoint(*settings_of_model(model, limits))
+
+
+def settings_of_model(model: Model, limits: Limits | None = None) -> tuple[str, Settings]:
+    """The kind of endpoint of a registered model, and everything that opens it."""
     if model.provider == "local":
-        return open_endpoint("local", Settings(model=model.base or model.model_id))
+        return "local", Settings(model=model.base or model.model_id)
     if model.provider == "bedrock":
         settings = Settings(model=model.model_id, base_url=model.base_url, region=model.region, limits=limits)
-        return open_endpoint("bedrock", settings)
+        return "bedrock", settings
     if model.base_url is None:
         raise InputError(
             f"models.yaml: the default model {model.model_id!r} has no base_url",
@@ -29,9 +34,7 @@ def endpoint_of(model: Model, limits: Limits | None = None) -> Endpoint:
     # Each host's own key: a key of one is no business of another.
     host = HOSTS.get(model.provider, HOSTS["openai"])
     key = os.environ.get(host.key_env)
-    return open_endpoint(
-        "openai", Settings(model=model.model_id, base_url=model.base_url, api_key=key, limits=limits)
-    )
+    return "openai", Settings(model=model.model_id, base_url=model.base_url, api_key=key, limits=limits)
 
 
 def kind_of(model: Model) -> str:

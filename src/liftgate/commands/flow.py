@@ -185,7 +185,7 @@ class Flow(StaticStages):
         self.say("evaluate")
         store = ResponseStore(self.store / "responses.sqlite")
         try:
-            answering = Answering(suite, registered, candidate, store, policy, self.resume_command)
+            answering = self.answering(suite, registered, candidate, store, policy)
             answering.promoted = promoted_at(self.root, self.base_ref, registered)
             answering.spending = Spending(self._purse(policy), self.ruler.prices)
             if self.shard is not None:
@@ -211,6 +211,17 @@ class Flow(StaticStages):
             mean = f"{sum(known) / len(known):.3f}" if known else "unscored"
             self.say(f"  {name}: {metric} {mean} on {len(known)} cases")
         return runs
+
+    def answering(
+        self,
+        suite: SuiteFolder,
+        registered: Alias,
+        candidate: Adapter | Model,
+        store: ResponseStore,
+        policy: Policy,
+    ) -> Answering:
+        """Who lets the arms answer."""
+        return Answering(suite, registered, candidate, store, policy, self.resume_command)
 
     def _purse(self, policy: Policy) -> Purse:
         """What may be spent on answers: all shards together spend no more than one machine would."""

@@ -91,7 +91,7 @@ def run_plan(arguments: argparse.Namespace, plan: Plan, base_id: str | None, hea
     codes, verdicts = judge(plan, root, out, store, base_id, command, words, part)
     if arguments.json:
         sys.stdout.write(pretty({"schema_version": 1, "verdicts": verdicts}).decode())
-    return max(codes, key=_worst) if codes else _nothing(plan)
+    return max(codes, key=worst) if codes else _nothing(plan)
 
 
 class Part(NamedTuple):
@@ -172,7 +172,8 @@ def _nothing(plan: Plan) -> ExitCode:
     return ExitCode.PASS
 
 
-def _worst(code: ExitCode) -> int:
+def worst(code: ExitCode) -> int:
+    """A rank: the highest of several outcomes is the one to exit with."""
     # A job that runs asks for another run, whatever the other aliases say.
     order = [ExitCode.PASS, ExitCode.INSUFFICIENT_EVIDENCE, ExitCode.BLOCKED, ExitCode.STILL_RUNNING]
     return order.index(code)

@@ -25,7 +25,7 @@ def default_path(
     if old is None or (new is not None and new.default == old.default):
         return
     rollout = policy.rollout
-    cycles = max((_cycles(name, v, evidence, rollout, now) for v in old.variants.values()), default=0)
+    cycles = max((clean_cycles(name, v, evidence, rollout, now) for v in old.variants.values()), default=0)
     if cycles >= rollout.reevaluation_cycles:
         return
     tuned = {variant.model.model_id for alias in (old, new) if alias for variant in alias.variants.values()}
@@ -43,7 +43,7 @@ def default_path(
     )
 
 
-def _cycles(
+def clean_cycles(
     name: str, variant: Variant, evidence: RegistryEvidence, rollout: RolloutPolicy, now: datetime.datetime
 ) -> int:
     """Passes of this very model since every caller gets it, each far enough from the one before."""

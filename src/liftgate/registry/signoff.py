@@ -61,7 +61,9 @@ def _validator() -> Any:
 def recorded(candidate: Candidate, report: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The ledger's entry of this very report with this very verdict, or None."""
     for entry in candidate.evidence.verdicts:
-        said = (entry["key"], entry["report_sha256"], entry["alias"], entry["verdict"])
+        # A re-evaluation stands under a key of its own, and names the one that its answers have.
+        key = entry.get("verdict_key", entry["key"])
+        said = (key, entry["report_sha256"], entry["alias"], entry["verdict"])
         if said == (report["verdict_key"], report["report_sha256"], candidate.alias, report["verdict"]):
             return entry
     return None

@@ -25,7 +25,8 @@ class BatchedEndpoint:
     """Speaks for `live`, whose answers these are. Its answers have no latency: nobody waited for one of them.
 
     `look_s` is how long to wait between two looks at the provider. Ends with `StillRunning` at the deadline: the
-    batches go on without us, and the same command finds them again.
+    batches go on without us, and the same command finds them again. With `fewer_live`, requests that are too few
+    for a batch of this provider are asked one by one.
     """
 
     def __init__(
@@ -38,10 +39,12 @@ class BatchedEndpoint:
         look_s: float = DEFAULT_LOOK_S,
         say: Callable[[str], None] = lambda _: None,
         sleep: Callable[[float], None] = time.sleep,
+        fewer_live: bool = False,
     ) -> None:
         self.kind, self.deterministic = live.kind, live.deterministic
         self._live, self._provider, self._ledger = live, provider, ledger
         self._limits, self._look_s, self._say, self._sleep = limits, look_s, say, sleep
+        self._fewer_live = fewer_live
 
     def identity(self) -> dict[str, Any]:
         """That of the model that answers."""
@@ -53,15 +56,17 @@ class BatchedEndpoint:
         if not numbers:
             return
         with self._ledger.locked():
-            entries, refused = self._entries(requests, numbers)
+            entries, refused, live = self._entries(requests, numbers)
         for key, why in refused.items():
             yield numbers.pop(key), Failure("unsendable", why)
+        if live:
+            yield from self._live.complete(requests, [numbers.pop(key) for key in live])
         yield from self._awaited(entries, requests, numbers)
 
     def _entries(
         self, requests: Sequence[Request], numbers: Mapping[str, int]
-    ) -> tuple[list[Entry], dict[str, str]]:
-        """Every batch that owes us an answer, and the keys of requests that no batch can hold."""
+    ) -> tuple[list[Entry], dict[str, str], list[str]]:
+        """Every batch that owes us an answer, why some requests fit in none, and keys that are to be asked live."""
         identity = digest(self.identity())
         entries = [
             self._settled(entry, requests, numbers)
@@ -76,10 +81,12 @@ class BatchedEndpoint:
                 fresh[key] = self._provider.line(self._provider.line_id(key), requests[numbers[key]])
             except Unsendable as error:
                 refused[key] = str(error)
+        if self._fewer_live and len(fresh) < self._provider.least:
+            return entries, refused, list(fresh)
         for keys in self._portions(fresh):
             entry = self._ledger.new(self.kind, identity, keys)
             entries.append(self._created(entry, [fresh[key] for key in keys]))
-        return entries, refused
+        return entries, refused, []
 
     def _key(self, request: Request) -> str:
         return response_key(self.kind, self.identity(), request, deterministic=self.deterministic)

@@ -33,10 +33,14 @@ class Entry:
 
 
 class Ledger:
-    """The batches of one store."""
+    """The batches of one store.
 
-    def __init__(self, store: Path) -> None:
+    A `cycle` gives the same requests batches of their own: to ask again after a month must not find last month's.
+    """
+
+    def __init__(self, store: Path, cycle: str | None = None) -> None:
         self.folder = store.with_name(store.name + ".batches")
+        self._cycle = {} if cycle is None else {"cycle": cycle}
 
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
@@ -61,7 +65,13 @@ class Ledger:
         attempt = 0
         while True:
             name = digest(
-                {"endpoint": endpoint, "identity": identity_sha256, "keys": listed, "attempt": attempt}
+                {
+                    "endpoint": endpoint,
+                    "identity": identity_sha256,
+                    "keys": listed,
+                    "attempt": attempt,
+                    **self._cycle,
+                }
             )
             if not self._path(name).exists():
                 entry = Entry(name, endpoint, identity_sha256, listed)
