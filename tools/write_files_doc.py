@@ -24,6 +24,7 @@ WRITTEN_BY_PEOPLE = (
     "models",
     "decision",
     "waivers",
+    "request-log",
 )
 
 

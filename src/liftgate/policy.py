@@ -17,6 +17,8 @@ from typing import Any, Literal
 from liftgate.config import Document, Key, check, json_path, schema
 from liftgate.digests import digest
 from liftgate.errors import InputError, Problem
+from liftgate.rollout_policy import RolloutPolicy as RolloutPolicy  # noqa: PLC0414
+from liftgate.rollout_policy import SunsetPolicy, WatchPolicy
 from liftgate.training_policy import TrainingPolicy
 
 Evidence = str  # "suspect" | "noninferior" | "report"
@@ -104,38 +106,6 @@ class TriggerPolicy:
 
 
 @dataclass(frozen=True)
-class SunsetPolicy:
-    """Days that a model must still have, and the age at which the table of ends is too old to trust.
-
-    `default_min_days` is for the model that callers get today, which a change may be about to leave.
-    """
-
-    min_days: int = 180
-    warn_days: int = 365
-    default_min_days: int = 30
-    max_table_age_days: int = 45
-
-
-@dataclass(frozen=True)
-class RolloutPolicy:
-    """How a variant goes out: the steps in percent, what must be there before the next one, and how old it may be.
-
-    `reevaluation_cycles` passes, `min_cycle_days` apart, must be in the ledger before the default model goes. A
-    minimum of 0 waives it.
-    """
-
-    steps: tuple[int, ...] = (0, 5, 25, 100)
-    min_hours: int = 24
-    min_shadow_requests: int = 200
-    max_error_share: float = 0.01
-    max_share_429: float = 0.01
-    max_load_report_days: int = 90
-    max_rollback_drill_days: int = 180
-    reevaluation_cycles: int = 2
-    min_cycle_days: int = 14
-
-
-@dataclass(frozen=True)
 class ProvidersPolicy:
     """Who may hold rows, by the card's data_classification, beside the machine itself."""
 
@@ -200,6 +170,7 @@ class Policy:
     providers_by_classification: ProvidersPolicy = field(default_factory=ProvidersPolicy)
     sunset: SunsetPolicy = field(default_factory=SunsetPolicy)
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
+    watch: WatchPolicy = field(default_factory=WatchPolicy)
     errors: ErrorsPolicy = field(default_factory=ErrorsPolicy)
     data: DataPolicy = field(default_factory=DataPolicy)
     insufficient_evidence: str = "fail"
@@ -243,11 +214,15 @@ class Policy:
 
     @property
     def fingerprint(self) -> str:
-        """sha256 of the canonical JSON of `to_dict`, but for `report`, `rollout` and who approves how.
+        """sha256 of the canonical JSON of `to_dict`, but for `report`, `rollout`, `watch` and who approves how.
 
         No verdict rests on those.
         """
-        held = {name: value for name, value in self.to_dict().items() if name not in ("report", "rollout")}
+        held = {
+            name: value
+            for name, value in self.to_dict().items()
+            if name not in ("report", "rollout", "watch")
+        }
         for name in ("modes", "label", "approvers"):
             del held["approval"][name]
         return digest(held)
@@ -298,6 +273,7 @@ _GROUPS: Mapping[str, type] = {
     "providers_by_classification": ProvidersPolicy,
     "sunset": SunsetPolicy,
     "rollout": RolloutPolicy,
+    "watch": WatchPolicy,
     "errors": ErrorsPolicy,
     "data": DataPolicy,
     "report": ReportPolicy,

@@ -1,82 +1,153 @@
-"""`liftgate watch`: look again at what callers are given today, and keep one issue for each alias that needs somebody.
+"""`liftgate watch`: look again at what callers get today, and keep one issue for each subject that needs somebody.
 
-Exit codes: 0 looked at, whatever was found (the issues say it); 10 with --strict when a finding is an error.
+Exit codes: 0 looked at, whatever was found (the issues say it); 10 with --strict when a finding is an error; 4 when
+GitHub or the webhook could not be reached.
 """
 
 from __future__ import annotations
 
 import argparse
+import datetime
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from liftgate.commands.ledgers import add_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.findings import Finding
+    from liftgate.commands.watching import Looked
     from liftgate.github.api import GitHub
-    from liftgate.watch.issues import Step
 
-COMMAND = "liftgate watch"
-# GitHub switches scheduled workflows off after 60 days without a push; a run that switches them on again prevents it.
-SCHEDULED = ("watch.yml",)
+ACTIONS: Final = {
+    "shadow": "what a variant did with mirrored or served requests, as the evidence of its next step",
+    "sample": "a share of the requests, without personal data, for online evaluation",
+    "canary": "keep what a model answered to the same prompts, to tell when its weights change",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Where to look, and whether issues are kept."""
+    """Where to look, and what is done about it; or another action."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", title="other actions")
+    for name, text in ACTIONS.items():
+        sub = actions.add_parser(name, help=text, description=text)
+        import_module(f"liftgate.commands.watch_{name}").add_arguments(sub)
     parser.add_argument(
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
     )
     parser.add_argument(
+        "--log", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
+        help="request logs, JSON Lines or OpenTelemetry spans, plain or .gz; see docs/guides/watch.md",
+    )  # fmt: skip
+    parser.add_argument("--today", type=day, metavar="DATE", help="look as on this day of UTC (default: now)")
+    parser.add_argument(
         "--issues",
         action="store_true",
-        help="keep one issue an alias on GitHub (GITHUB_TOKEN, GITHUB_REPOSITORY)",
+        help="keep one issue a subject on GitHub (GITHUB_TOKEN, GITHUB_REPOSITORY)",
+    )
+    parser.add_argument(
+        "--webhook-env", metavar="NAME",
+        help="with --issues: page who is on call at the https:// address in this environment variable",
+    )  # fmt: skip
+    parser.add_argument(
+        "--flag-down", action="store_true",
+        help="with --issues: open a pull request that rolls back what has been stale for too long",
+    )  # fmt: skip
+    parser.add_argument(
+        "--remote", default="origin", metavar="NAME", help="with --flag-down (default: origin)"
     )
     parser.add_argument("--strict", action="store_true", help="exit 10 when a finding is an error")
     parser.add_argument(
-        "--json", action="store_true", help="findings of each alias as one JSON object on stdout"
+        "--json", action="store_true", help="findings of each subject as one JSON object on stdout"
     )
+    add_ledger(parser)
+
+
+def day(text: str) -> datetime.datetime:
+    """Argument type: the last second of a day of UTC."""
+    try:
+        read = datetime.date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is no day such as 2026-11-25") from None
+    return datetime.datetime(read.year, read.month, read.day, 23, 59, 59, tzinfo=datetime.UTC)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Look, tell, keep the issues."""
+    if arguments.action:
+        code: int = import_module(f"liftgate.commands.watch_{arguments.action}").run(arguments)
+        return code
+    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.registry.check import ledger_of
+    from liftgate.commands.watching import look
+    from liftgate.commands.webhook import address
     from liftgate.files import pretty
     from liftgate.findings import blocks
 
-    found = look(arguments.root)
-    for alias, findings in found.items():
-        said = [f"{f.place + ': ' if f.place else ''}{f.severity}: {f.message} [{f.rule}]" for f in findings]
-        sys.stderr.write(
-            "\n".join([f"{alias}: {len(findings) or 'no'} findings", *(f"  {s}" for s in said)]) + "\n"
-        )
+    for option in ("webhook_env", "flag_down"):
+        if getattr(arguments, option) and not arguments.issues:
+            raise InputError(
+                f"--{option.replace('_', '-')} goes with --issues", hint="issues remember what was said"
+            )
+    github = connected(os.environ) if arguments.issues else None
+    webhook = address(os.environ, arguments.webhook_env) if arguments.webhook_env else None
+    now = arguments.today or utc_now()
+    looked = look(arguments.root, now, arguments.log, ledger_of(arguments.ledger, arguments.root))
+    _tell(looked)
     if arguments.json:
-        shown = {alias: [finding.to_dict() for finding in findings] for alias, findings in found.items()}
-        sys.stdout.write(pretty({"schema_version": 1, "aliases": shown}).decode())
-    if arguments.issues:
-        keep(connected(os.environ), found)
-    worst = any(blocks(findings) for findings in found.values())
+        sys.stdout.write(pretty(document(looked)).decode())
+    failed: list[str] = []
+    if github is not None:
+        from liftgate.commands.watch_issues import keep, keep_schedule, propose
+
+        failed = keep(github, looked, webhook)
+        if arguments.flag_down:
+            propose(arguments.root, arguments.remote, github, looked, now)
+        keep_schedule(github)
+    if failed:
+        sys.stderr.write("".join(f"error: nobody was paged for {each}\n" for each in failed))
+        return ExitCode.PROVIDER_FAILED
+    worst = any(blocks(findings) for findings in looked.found.values())
     return ExitCode.BLOCKED if arguments.strict and worst else ExitCode.PASS
 
 
-def look(root: Path) -> dict[str, list[Finding]]:
-    """What stands against each alias of models.yaml today."""
-    import datetime
-
-    from liftgate.commands.ends import sunset_findings
-    from liftgate.files import read_bytes
-    from liftgate.findings import ordered
-    from liftgate.project import Ruler
-    from liftgate.registry.models import read_models
-
-    today = datetime.datetime.now(datetime.UTC).date()
-    ruler = Ruler(root, None)
-    registry = read_models(read_bytes(root / "models.yaml", "registry"), "models.yaml")
+def document(looked: Looked) -> dict[str, Any]:
+    """The form of --json."""
+    tallies = looked.tallies
+    log = None if tallies is None else {
+        "lines": tallies.lines,
+        "requests": tallies.total(),
+        "mirrored": tallies.mirrored,
+        "outside": tallies.outside,
+        "unclear": tallies.unclear,
+        "refused": {why: each.lines for why, each in tallies.refused.items()},
+    }  # fmt: skip
     return {
-        name: ordered(sunset_findings(ruler, alias, today))
-        for name, alias in sorted(registry.aliases.items())
+        "schema_version": 1,
+        "subjects": {subject: [each.to_dict() for each in found] for subject, found in looked.found.items()},
+        "gate": {alias: each.to_dict() for alias, each in looked.health.items()},
+        "log": log,
     }
+
+
+def _tell(looked: Looked) -> None:
+    lines = []
+    for subject, findings in sorted(looked.found.items()):
+        if findings or "/" not in subject:
+            lines.append(f"{subject}: {len(findings) or 'no'} finding{'s' * (len(findings) != 1)}")
+        lines += [
+            f"  {f.place + ': ' if f.place else ''}{f.severity}: {f.message} [{f.rule}]" for f in findings
+        ]
+    if (tallies := looked.tallies) is not None:
+        refused = sum(each.lines for each in tallies.refused.values())
+        lines.append(
+            f"{tallies.lines:,} lines of log: {tallies.total():,} requests, {tallies.mirrored:,} mirrored, "
+            f"{tallies.outside:,} of other days, {refused:,} unreadable"
+        )
+    sys.stderr.write("\n".join(lines) + "\n")
 
 
 def connected(environment: Mapping[str, str]) -> GitHub:
@@ -89,24 +160,3 @@ def connected(environment: Mapping[str, str]) -> GitHub:
             "--issues needs GITHUB_TOKEN and GITHUB_REPOSITORY", hint="without it nothing is written"
         )
     return connect(token, repository, environment.get("GITHUB_API_URL") or None)
-
-
-def keep(github: GitHub, found: Mapping[str, Sequence[Finding]]) -> None:
-    """Bring the issues up to date, and keep this schedule alive."""
-    from liftgate.watch.issues import LABEL, steps
-
-    issues = list(github.issues(LABEL))
-    for step in list(steps(found, issues, github.login(), COMMAND)):
-        _done(github, step, LABEL)
-        sys.stderr.write(f"issue of {step.subject}: {step.kind}\n")
-    for workflow in SCHEDULED:
-        github.enable_workflow(workflow, True)
-
-
-def _done(github: GitHub, step: Step, label: str) -> None:
-    if step.number is None:
-        github.create_issue(title=step.title, body=step.body or "", labels=[label])
-    elif step.kind == "close":
-        github.edit_issue(step.number, state="closed")
-    else:
-        github.edit_issue(step.number, body=step.body, state="open")

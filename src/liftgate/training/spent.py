@@ -21,6 +21,16 @@ def spent_in(ledger: Ledger, *, but: str | None = None) -> list[Spent]:
     return [spent for lock in locks for spent in _of(lock, events)]
 
 
+def spent_by_manifest(ledger: Ledger) -> dict[str, Decimal]:
+    """The same in sums, by manifest digest."""
+    events = [entry for _, entry in ledger.entries("jobs")]
+    sums: dict[str, Decimal] = {}
+    for _, lock in ledger.entries("locks"):
+        usd = sum((spent.usd for spent in _of(lock, events)), Decimal(0))
+        sums[lock["digest"]] = sums.get(lock["digest"], Decimal(0)) + usd
+    return sums
+
+
 def _of(lock: Entry, events: list[Entry]) -> Iterator[Spent]:
     launch = (lock["digest"], lock["attempt"])
     mine = [event for event in events if (event["digest"], event["attempt"]) == launch]

@@ -93,9 +93,9 @@ def carry_out(arguments: argparse.Namespace, propose: Callable[[Source], Proposa
     if arguments.pull_request:
         github = connected(arguments)
         branch = arguments.base or github.default_branch()
-        source = _fetched(root, arguments.remote, branch)
+        source = fetched(root, arguments.remote, branch)
         proposal = propose(source)
-        number = _request(root, arguments.remote, branch, source, proposal, github)
+        number = request(root, arguments.remote, branch, source, proposal, github)
     else:
         source = Source(root, read_bytes(root / PATH, "registry"), in_tree(root), None)
         proposal = propose(source)
@@ -131,7 +131,8 @@ def connected(arguments: argparse.Namespace) -> GitHub:
     return connect(token, where, os.environ.get("GITHUB_API_URL"))
 
 
-def _fetched(root: Path, remote: str, branch: str) -> Source:
+def fetched(root: Path, remote: str, branch: str) -> Source:
+    """A branch as it is on the remote now."""
     from liftgate.commands.registry.evidence import at_commit
     from liftgate.repository import commit_of, git, show
 
@@ -145,7 +146,7 @@ def _fetched(root: Path, remote: str, branch: str) -> Source:
     return Source(root, data, at_commit(root, commit), commit)
 
 
-def _request(root: Path, remote: str, base: str, source: Source, proposal: Proposal, github: GitHub) -> int:
+def request(root: Path, remote: str, base: str, source: Source, proposal: Proposal, github: GitHub) -> int:
     """Push one commit as a branch of its own, and open its pull request. No work tree or index takes part."""
     from liftgate.commands.registry.commits import commit_on
     from liftgate.repository import git

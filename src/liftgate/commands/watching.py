@@ -1,0 +1,205 @@
+"""Everything that the watcher reads, as findings by subject: registry, tables, ledger, canaries, request logs."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from liftgate.errors import InputError, Together
+
+if TYPE_CHECKING:
+    from liftgate.findings import Finding
+    from liftgate.project import Ruler
+    from liftgate.registry.models import Alias, Models
+    from liftgate.training.ledger import Ledger
+    from liftgate.watch.canary import Look
+    from liftgate.watch.health import Health
+    from liftgate.watch.tally import Tallies
+
+CANARY: Final = "canary.jsonl"
+
+
+@dataclass(frozen=True)
+class Looked:
+    """Findings by subject, and what they rest on. A subject that could not be looked at is not in `found`."""
+
+    models: Models
+    found: Mapping[str, list[Finding]]
+    health: Mapping[str, Health] = field(default_factory=dict)
+    tallies: Tallies | None = None
+    verdicts: Sequence[Mapping[str, Any]] = ()
+
+
+def look(
+    root: Path, now: datetime.datetime, logs: Sequence[Path] = (), ledger: Ledger | None = None
+) -> Looked:
+    """What stands against each alias and variant today. Raises `InputError` with every file that cannot be used."""
+    from liftgate.files import read_bytes
+    from liftgate.findings import ordered, with_policy
+    from liftgate.project import Ruler
+    from liftgate.registry.models import read_models
+    from liftgate.watch.ages import weights_findings
+
+    today = now.astimezone(datetime.UTC).date()
+    ruler = Ruler(root, None)
+    models = read_models(read_bytes(root / "models.yaml", "registry"), "models.yaml")
+    verdicts = [] if ledger is None else [entry for _, entry in ledger.entries("verdicts")]
+    found: dict[str, list[Finding]] = {}
+    together = Together()
+    for name, alias in models.aliases.items():
+        with together:
+            found[name] = _of_alias(ruler, alias, today)
+            looks = _looks(root, name)
+            for variant in alias.variants.values():
+                rows = list(
+                    weights_findings(models, alias, variant, verdicts, today, ruler.policy.max_report_age_days)
+                ) if _served(variant) else []  # fmt: skip
+                found[f"{name}/{variant.name}"] = rows + _changed(looks, name, variant, verdicts)
+            found[f"{name}/default"] = _changed(looks, name, None, verdicts, model=alias.default.model_id)
+    healths: dict[str, Health] = {}
+    if ledger is not None:
+        healths = _healths(models, ledger, verdicts)
+        found |= _gates(healths, ruler.policy.watch.min_verdicts)
+    tallies = None
+    with together:
+        tallies = tally(models, logs, now, ruler) if logs else None
+    together.raise_all()
+    if tallies is not None:
+        from liftgate.watch.requests import request_findings
+
+        found |= request_findings(models, tallies, ruler.policy.watch)
+    rules = ruler.policy.rules
+    return Looked(
+        models,
+        {each: ordered(with_policy(f, rules)) for each, f in found.items()},
+        healths,
+        tallies,
+        verdicts,
+    )
+
+
+def tally(models: Models, logs: Sequence[Path], now: datetime.datetime, ruler: Ruler) -> Tallies:
+    """The logs counted, file by file, in bounded memory."""
+    from liftgate.commands.log_files import parsed
+    from liftgate.watch.owners import Owners
+    from liftgate.watch.tally import Tallies
+
+    tallies = Tallies.until(Owners(models), now, ruler.policy.watch)
+    for path in logs:
+        for number, rows in parsed(path):
+            tallies.add(rows, str(path), number)
+    tallies.finish()
+    return tallies
+
+
+def _served(variant: Any) -> bool:
+    from liftgate.watch.ages import is_served
+
+    return is_served(variant)
+
+
+def _of_alias(ruler: Ruler, alias: Alias, today: datetime.date) -> list[Finding]:
+    from liftgate.commands.ends import sunset_findings
+
+    found = [*sunset_findings(ruler, alias, today), *_prices(ruler, alias, today)]
+    return list(dict.fromkeys([*found, *_judges(ruler, alias, today)]))
+
+
+def _prices(ruler: Ruler, alias: Alias, today: datetime.date) -> list[Finding]:
+    from liftgate.findings import Finding, Severity
+    from liftgate.training.cost import price_for
+
+    path = ruler.folder / ruler.prices_path
+    if not path.is_file():
+        message = "there is no price table: nothing says what answers and trainings cost"
+        return [Finding("stale-price", Severity.WARNING, message, ruler.prices_path)]
+    served = [alias.default, *(v.model for v in alias.variants.values() if _served(v))]
+    rows = [price_for(ruler.prices, model.provider, model.model_id, model.region) for model in served]
+    return [finding for row in rows if row is not None for finding in row.staleness(today)]
+
+
+def _judges(ruler: Ruler, alias: Alias, today: datetime.date) -> list[Finding]:
+    from liftgate.training.sunset import Limits, Sunsets, serving_ends
+
+    if not (ruler.folder / "evals" / alias.name / "suite.yaml").is_file():
+        return []
+    sunsets, limits = Sunsets(ruler.sunsets), Limits(**vars(ruler.policy.sunset))
+    found: list[Finding] = []
+    for name, judge in sorted(ruler.suite(alias.name).judges.items()):
+        said = f"the judge of {name}"
+        found += serving_ends(
+            sunsets, judge.endpoint, judge.model, today, limits, named=said, promoting=False
+        )
+    return found
+
+
+def _looks(root: Path, alias: str) -> list[Look]:
+    path = root / "evals" / alias / CANARY
+    return read_looks(path) if path.is_file() else []
+
+
+def read_looks(path: Path) -> list[Look]:
+    """The file of looks. Raises `InputError` for a line of another form."""
+    import orjson
+
+    from liftgate.files import read_bytes
+    from liftgate.watch.canary import Look
+
+    looks = []
+    for number, line in enumerate(read_bytes(path, "file of looks").splitlines(), start=1):
+        try:
+            said = orjson.loads(line)
+            version = said.pop("schema_version")
+            looks.append(Look(**said))
+            answers = all(isinstance(each, list) for each in looks[-1].answers.values())
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
+            version, answers = None, False
+        if version != 1 or not answers:
+            raise InputError(
+                f"{path}:{number}: no look of this version", hint="only `liftgate watch canary` writes it"
+            )
+    return looks
+
+
+def _changed(
+    looks: Sequence[Look],
+    alias: str,
+    variant: Any,
+    verdicts: Sequence[Mapping[str, Any]],
+    model: str | None = None,
+) -> list[Finding]:
+    from liftgate.training.approval import rfc3339
+    from liftgate.watch.ages import evaluated
+    from liftgate.watch.canary import canary_findings
+
+    model = model or variant.model.model_id
+    last = None if variant is None else evaluated(alias, variant, verdicts)
+    since = None if last is None else rfc3339(last.when)
+    return canary_findings([each for each in looks if (each.alias, each.model) == (alias, model)], since)
+
+
+def _healths(models: Models, ledger: Ledger, verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Health]:
+    from decimal import Decimal
+
+    from liftgate.training.spent import spent_by_manifest
+    from liftgate.watch.health import health
+
+    spent = dict.fromkeys(models.aliases, Decimal(0))
+    of = {entry["digest"]: entry["manifest"]["alias"] for _, entry in ledger.entries("plans")}
+    for digest, usd in spent_by_manifest(ledger).items():
+        if (alias := of.get(digest)) in spent:
+            spent[str(alias)] += usd
+    return {name: health(name, verdicts, usd) for name, usd in spent.items()}
+
+
+def _gates(healths: Mapping[str, Health], min_verdicts: int) -> dict[str, list[Finding]]:
+    from liftgate.watch.health import health_findings
+
+    return {
+        f"{name}/gate": list(health_findings(each, min_verdicts))
+        for name, each in healths.items()
+        if each.verdicts
+    }
