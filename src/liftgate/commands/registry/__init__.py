@@ -15,7 +15,7 @@ ACTIONS: Final[dict[str, str]] = {
     "export": "the registry for a LiteLLM proxy, or as lines for a shell",
     "trace": "what data trained a model, what it cost, who approved it, what was measured",
     "record": "write a verdict into the ledger, after making it again from its stored answers",
-    "verify": "make a report again from its stored answers, offline, and name the first difference",
+    "verify": "make the chain from rows to flag again, offline, and name the first broken link; or one report",
 }
 _COMMAND: Final = Actions(
     "registry", "What is served, and where it comes from.", ACTIONS, "liftgate.commands.registry."
