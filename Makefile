@@ -40,6 +40,8 @@ check: install
 	@$(BIN)/python tools/write_files_doc.py --check
 	@$(BIN)/python tools/write_rules_doc.py --check
 	@$(BIN)/python tools/write_attacks_doc.py --check
+	@$(BIN)/python tools/write_policy_doc.py --check
+	@$(BIN)/python tools/write_readme_doc.py --check
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline -q --pedantic action.yml .github/workflows
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -70,6 +72,8 @@ docs: install
 	@$(BIN)/python tools/write_rules_doc.py
 	@$(BIN)/python tools/write_registry_doc.py
 	@$(BIN)/python tools/write_attacks_doc.py
+	@$(BIN)/python tools/write_policy_doc.py
+	@$(BIN)/python tools/write_readme_doc.py
 
 # About ten minutes of one core. A quick version is part of make test.
 operating-characteristics: install

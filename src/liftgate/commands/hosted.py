@@ -21,6 +21,7 @@ from liftgate.errors import InputError, Problem, RowsRefused
 from liftgate.files import read_bytes
 from liftgate.findings import Finding, Severity, blocks
 from liftgate.training.approval import Terms, approval_missing, enough_reviewed, may_leave, usable
+from liftgate.training.finetuning_hosts import HOSTS
 from liftgate.training.job_log import Clock, Permit
 from liftgate.training.jobs import Job, JobState, Submission, Trainer
 from liftgate.training.launch import Launch, Order
@@ -207,10 +208,11 @@ class HostedTraining:
 
 
 def upload_form(subject: Subject) -> str:
-    """The form in which the card's provider reads rows."""
+    """The form in which the card's provider reads rows: OpenAI's, where it does not have one of its own."""
     provider, base = subject.training["provider"], str(subject.training["base"])
     if provider != "bedrock":
-        return str(provider)
+        host = HOSTS.get(provider)
+        return host.target if host is not None else "openai"
     return "bedrock-claude" if "claude" in base else "bedrock-nova"
 
 
