@@ -173,7 +173,7 @@ def _asked(
         asked=_words(arguments),
         cycle=cycle,
         adapters=arguments.store or arguments.out / "store",
-        pinned=_pinned(arguments.root, variant),
+        pinned=pinned_report(arguments.root, variant),
     )
     (above / "store").mkdir(parents=True, exist_ok=True)
     report, decision, comparison, policy = flow.run()
@@ -228,7 +228,7 @@ def _record(
     return key, clean_cycles(alias.name, variant, evidence, flow.ruler.policy.rollout, now)
 
 
-def _pinned(root: Path, variant: Variant) -> dict[str, Any] | None:
+def pinned_report(root: Path, variant: Variant) -> dict[str, Any] | None:
     """The report that the variant names, when its bytes are those that are pinned."""
     import orjson
 
