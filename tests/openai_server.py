@@ -87,7 +87,7 @@ class OpenAIServer:
         self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._serve, daemon=True)
-        self._connections: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
@@ -124,15 +124,18 @@ class OpenAIServer:
         self._ready.set()
         await self._stop.wait()
         server.close()
-        for task in self._connections:
+        # A connection that was just accepted is known some turns of the loop later, and a closed one gone.
+        await _turns()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*others, return_exceptions=True)
+        for writer in self._writers:
+            writer.transport.abort()
+        await _turns()
 
     async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        if task is not None:
-            self._connections.add(task)
-            task.add_done_callback(self._connections.discard)
+        self._writers.add(writer)
         try:
             while await self._exchange(reader, writer):
                 pass
@@ -224,6 +227,11 @@ class OpenAIServer:
         if mode == "wants-max-completion-tokens" and "max_tokens" in body:
             return error(400, wants, "unsupported_parameter", param="max_tokens")
         return known.get(mode or "")
+
+
+async def _turns() -> None:
+    for _ in range(8):
+        await asyncio.sleep(0)
 
 
 def completion(body: Body, text: str) -> Body:
