@@ -141,6 +141,8 @@ def _tell(looked: Looked) -> None:
         lines += [
             f"  {f.place + ': ' if f.place else ''}{f.severity}: {f.message} [{f.rule}]" for f in findings
         ]
+    if not looked.ledger:
+        lines.append("no ledger was read: when something was evaluated is what models.yaml claims (--ledger)")
     if (tallies := looked.tallies) is not None:
         refused = sum(each.lines for each in tallies.refused.values())
         lines.append(

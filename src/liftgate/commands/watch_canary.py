@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     if fresh.meta.get("usage", {}).get("cached"):
         raise InputError(
             f"{arguments.folder}: answers come from a store, so they say nothing of today",
-            hint="evaluate again with a store of its own: --store FILE that does not exist yet",
+            hint="evaluate again with --no-store",
         )
     asked = {key: fresh.meta.get(key) for key in ("sampling", "prompt_sha256", "chat_template_sha256")}
     now = rfc3339(utc_now())

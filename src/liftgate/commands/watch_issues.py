@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult
 
-from liftgate.errors import ProviderError
+from liftgate.errors import InputError, ProviderError
 
 if TYPE_CHECKING:
     from liftgate.commands.watching import Looked
@@ -78,7 +78,11 @@ def propose(root: Path, remote: str, github: GitHub, looked: Looked, now: dateti
             mark = f"<!-- {_FLAG_DOWN} {'' if last is None else last.when.date()} -->"
             base = github.default_branch()
             source = proposing.fetched(root, remote, base)
-            made = rollback.propose(source, alias.name, variant.name, 0)
+            try:
+                made = rollback.propose(source, alias.name, variant.name, 0)
+            except InputError as error:
+                sys.stderr.write(f"{alias.name} {variant.name}: no rollback is proposed: {error.sentence}\n")
+                continue
             if _proposed(github, made.branch, mark):
                 continue
             why = f"`{variant.name}` was last evaluated more than {sum(limits)} days ago."

@@ -31,6 +31,7 @@ class Looked:
     health: Mapping[str, Health] = field(default_factory=dict)
     tallies: Tallies | None = None
     verdicts: Sequence[Mapping[str, Any]] = ()
+    ledger: bool = True
 
 
 def look(
@@ -78,6 +79,7 @@ def look(
         healths,
         tallies,
         verdicts,
+        ledger is not None,
     )
 
 
