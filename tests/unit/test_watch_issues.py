@@ -46,7 +46,7 @@ def test_the_text_is_inert_and_whole() -> None:
     loud = Finding("sunset", Severity.WARNING, "ends <!-- @octo/team ![x](y)", "evals/sunsets.yaml", 3)
     assert render("toy", [ENDS, loud], "liftgate watch") == (
         "<!-- liftgate-watch toy -->\n"
-        "What callers of **toy** get needs somebody:\n"
+        "**toy** needs somebody:\n"
         "\n"
         "- error sunset: openai gpt-4o ends on 2027-01-14 (evals/sunsets.yaml:7)\n"
         "- warning sunset: ends &lt;!-- @&#8203;octo/team !&#91;x&#93;(y) (evals/sunsets.yaml:3)\n"

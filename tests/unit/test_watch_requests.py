@@ -284,6 +284,18 @@ def test_where_nobody_gets_the_default_model_the_variant_is_held_against_its_own
     assert "of its own in the seven days before" in finding.message
 
 
+def test_few_requests_that_fail_all_day_are_found_by_the_day() -> None:
+    tuned, plain = series(), series(m0_50400=(60, 0))
+    tuned.requests[::10] = 1
+    assert alarms(tuned, plain) == []
+    tuned.errors[END - DAY :: 40] = 1
+    [(_, finding)] = alarms(tuned, plain)
+    assert finding.message.startswith(
+        "25.0% (36 of 144) of the requests fail, and 0.0% (0 of 86,400) of the default"
+    )
+    assert "2 times that for less than a day; from 2026-11-" in finding.message
+
+
 def test_an_incident_of_an_earlier_week_is_no_news() -> None:
     tuned, plain = series(m0_50400=(20, 0)), series(m0_50400=(60, 0))
     tuned.errors[AT - 9 * DAY : AT - 9 * DAY + 60] = 10
@@ -298,7 +310,7 @@ def test_its_p_values_are_those_of_the_binomial_distribution() -> None:
     def of(*values: int) -> Any:
         return np.array(values, dtype=np.int64)
 
-    windows = _Windows(TUNED, of(0, 0, 0), of(9, 0, 40), of(60, 50, 60), of(3, 0, 1), of(200, 50, 90), of(1, 1, 1),
+    windows = _Windows(TUNED, 15, of(0, 0, 0), of(9, 0, 40), of(60, 50, 60), of(3, 0, 1), of(200, 50, 90), of(1, 1, 1),
                        of(1, 1, 1))  # fmt: skip
     expected = [
         stats.binom.sf(8, 12, 120 / 320),
@@ -398,6 +410,38 @@ def test_the_bounds_of_a_percentile_hold_as_often_as_they_say() -> None:
 
 
 # the whole log
+
+
+def test_spans_and_lines_may_stand_in_one_file_and_nothing_of_either_breaks_it() -> None:
+    said = [{"key": "gen_ai.request.model", "value": {"stringValue": "plain-model"}},
+            {"key": "liftgate.alias", "value": {"stringValue": "support"}}]  # fmt: skip
+    times = {"startTimeUnixNano": "1795597200000000000", "endTimeUnixNano": "1795597200300000000"}
+    span = {**times, "attributes": said, "status": {"code": 2}}
+    line = {"resourceSpans": [{"scopeSpans": [{"spans": [span, {**span, "startTimeUnixNano": None}, span]}]}]}
+    tallies = counted([LINE, line, LINE])
+    assert (tallies.total(), int(tallies.series[PLAIN].errors.sum()), tallies.lines) == (4, 2, 3)
+    assert {why: (each.lines, each.line) for why, each in tallies.refused.items()} == {
+        "not JSON, or too long a line": (1, 2)
+    }
+
+
+@given(
+    st.lists(
+        st.binary(max_size=60) | st.sampled_from(GOOD).map(lambda row: json.dumps(row).encode()), max_size=9
+    )
+)
+def test_whatever_bytes_a_log_holds_each_line_is_counted_once(
+    tmp_path_factory: Any, pieces: list[bytes]
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log.jsonl"
+    data = b"\n".join(pieces)
+    path.write_bytes(data)
+    tallies = Tallies.until(Owners(REGISTRY), NOW, POLICY)
+    for number, rows in parsed(path):
+        tallies.add(rows, "f", number)
+    tallies.finish()
+    request_findings(REGISTRY, tallies, POLICY)
+    assert tallies.lines == len(data.split(b"\n")) - (data.endswith(b"\n") or not data)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ accuses nobody; where it has too few requests, the variant itself in the seven d
 requests against y of m, x given x + y is at most Binomial(x + y, rn / (rn + m)) when the rate is no more than r times
 the reference (r of the policy; Przyborowski and Wilenski 1940). A window alarms when that is beyond its share of
 alpha, which all windows of all variants divide among them (Bonferroni), when it holds `min_requests`, and when each
-of its three thirds is above r times the reference: a burst of one minute is no window.
+of its three thirds is above r times the reference: a burst of one minute is no window. Windows of a whole day find what
+few requests cannot show in minutes.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ class _Windows:
     """One entry a window, by its last minute: our errors and requests, the reference's, and where it comes from."""
 
     owner: Owner
+    width: int
     ends: Counts
     errors: Counts
     requests: Counts
@@ -44,23 +46,25 @@ class _Windows:
 def error_findings(tallies: Tallies, policy: WatchPolicy) -> Iterator[tuple[Owner, Finding]]:
     """At most one finding a variant: its worst window, since when, and how many stretches there were."""
     looked = [
-        _windows(owner, series, tallies.series.get(Owner(owner.alias, DEFAULT)), tallies, policy)
+        _windows(owner, series, tallies.series.get(Owner(owner.alias, DEFAULT)), tallies, policy, width)
         for owner, series in sorted(tallies.series.items())
+        for width in (policy.window_minutes, DAY)
     ]
     tests = sum(each.ends.size for each in looked)
+    told: set[Owner] = set()
     for each in looked:
-        if not each.ends.size:
+        if not each.ends.size or each.owner in told:
             continue
         p = _p_values(each, policy.max_error_ratio)
         alarms = np.flatnonzero((p <= policy.alpha / tests) & (each.sustained == 1))
         if alarms.size:
+            told.add(each.owner)
             yield each.owner, _finding(each, p, alarms, tallies, policy)
 
 
 def _windows(
-    owner: Owner, series: Series, default: Series | None, tallies: Tallies, policy: WatchPolicy
+    owner: Owner, series: Series, default: Series | None, tallies: Tallies, policy: WatchPolicy, width: int
 ) -> _Windows:
-    width = policy.window_minutes
     start = (tallies.days - policy.days) * DAY
     ends = np.arange(start + width - 1, tallies.days * DAY)
     errors, requests = _Sums(series.errors), _Sums(series.requests)
@@ -80,7 +84,8 @@ def _windows(
         last = ends - width + (third + 1) * width // _THIRDS
         sustained &= errors.of(first, last) * m > policy.max_error_ratio * y * requests.of(first, last)
     kept = (n >= policy.min_requests) & (m >= policy.min_requests)
-    return _Windows(owner, *(each[kept] for each in (ends, x, n, y, m, beside, sustained.astype(np.int64))))
+    columns = (ends, x, n, y, m, beside, sustained.astype(np.int64))
+    return _Windows(owner, width, *(each[kept] for each in columns))
 
 
 class _Sums:
@@ -105,7 +110,7 @@ def _p_values(each: _Windows, ratio: float) -> Floats:
 
 def _finding(each: _Windows, p: Floats, alarms: Counts, tallies: Tallies, policy: WatchPolicy) -> Finding:
     worst = alarms[np.lexsort((each.ends[alarms], p[alarms]))[0]]
-    width = policy.window_minutes
+    width = each.width
     ends = each.ends[alarms]
     breaks = np.flatnonzero(np.diff(ends) > width)
     stretches = breaks.size + 1
@@ -119,7 +124,7 @@ def _finding(each: _Windows, p: Floats, alarms: Counts, tallies: Tallies, policy
     message = (
         f"{share(each.errors[worst], each.requests[worst])} of the requests fail, and "
         f"{share(each.ref_errors[worst], each.ref_requests[worst])} of {reference}; the policy allows "
-        f"{policy.max_error_ratio:g} times that for less than {width} minutes; from "
+        f"{policy.max_error_ratio:g} times that for less than {'a day' if width == DAY else f'{width} minutes'}; from "
         f"{clock(tallies.first + first)} to {clock(tallies.first + last + 1)}{also}"
     )
     return Finding(RULE, Severity.ERROR, message)

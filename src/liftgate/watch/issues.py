@@ -55,7 +55,8 @@ def steps(
     for subject in sorted(found):
         findings = [each for each in ordered(found[subject]) if each.severity is not Severity.NOTICE]
         kept = next((each for each in mine if each.body.lstrip().startswith(marker(subject))), None)
-        title = clean(f"{subject}: {findings[0].message}" if findings else subject, 120)
+        # A title stays as it was opened, so that it holds nothing that changes.
+        title = clean(f"{subject}: needs somebody", 120)
         if not findings:
             if kept is not None and kept.state == "open":
                 yield Step("close", subject, kept.title, kept.number)
@@ -80,7 +81,7 @@ def subject_of(issue: Issue) -> str | None:
 
 def render(subject: str, findings: Sequence[Finding], command: str, *, paged: bool = False) -> str:
     """The issue's text. It holds no date of its own, so that the same findings read the same tomorrow."""
-    lines = [marker(subject), f"What callers of **{escape(subject, 100)}** get needs somebody:", ""]
+    lines = [marker(subject), f"**{escape(subject, 100)}** needs somebody:", ""]
     for finding in findings[:_MOST_FINDINGS]:
         place = f" ({escape(finding.place)})" if finding.place else ""
         lines.append(f"- {finding.severity} {escape(finding.rule)}: {escape(finding.message, 600)}{place}")
