@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 from liftgate.cli import main
+from liftgate.digests import pretty
+from report_examples import passing
 
 ROOT = Path(__file__).parents[2]
 ALIAS = "support-intent"
@@ -37,6 +39,13 @@ def test_the_templates_document_is_told_what_it_lacks(
     assert told["missing"] == [missing]
     assert said.err.startswith(f"{ALIAS}: the matrix cannot tell yet; the document recommends fine-tune\n")
     assert f"  missing: {missing}\n" in said.err
+
+
+def test_a_report_beside_tells_what_was_tried(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "report.json").write_bytes(pretty(passing()))
+    assert decide(project, "--report", str(project / "report.json")) == 10
+    said = "a better prompt by the matrix; the document recommends fine-tune"
+    assert said in capsys.readouterr().err
 
 
 def test_document_and_matrix_agree_or_differ(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -92,6 +92,9 @@ RUN: Final = {
     "registry rollback support-intent": {0},
     "registry check --base main": {0},
     "registry export env --out registry.env": {0},
+    "registry verify": {11},
+    "decide support-intent": {11},
+    "decide support-intent --json": {11},
 }
 
 ELSEWHERE: Final = {
@@ -99,7 +102,8 @@ ELSEWHERE: Final = {
     "run --pull ": ("needs GitHub and a finished training", "commands/test_shared_run.py"),
     "gate --run .liftgate/support-intent": ("needs a finished run", "commands/test_reviews.py"),
     "registry verify --report ": ("needs a finished run", "commands/test_reviews.py"),
-    "registry verify": ("needs a ledger", "commands/test_registry_trace.py"),
+    "registry verify support-intent v1.1.0": ("needs a ledger", "commands/test_registry_verify.py"),
+    "decide support-intent --report ": ("needs a finished run", "commands/test_decide.py"),
     "registry add support-intent": ("needs a finished run", "commands/test_registry_change.py"),
     "registry promote support-intent v1.1.0": ("needs two variants", "commands/test_registry_change.py"),
     "registry record ": ("needs a finished run and a ledger", "commands/test_shared_run.py"),
