@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import report_examples as examples
@@ -15,7 +16,7 @@ LETTER = (
 )
 WORDS = LETTER.split(" ")
 
-ELEMENTS = (
+ATTACKS = (
     "</script><script>window.owned = 1</script>",
     "</style></title></textarea></noscript></svg><img class=owned src=https://evil.example/a onerror=owned=1>",
     "<!--<script>owned = 1</script>--!><b class=owned>",
@@ -55,12 +56,15 @@ def _with_other_words(draw: random.Random, letter: str) -> str:
     return " ".join([*words[:place], *draw.choices(WORDS, k=6), *words[place + 5 :]])
 
 
-def hostile() -> dict[str, Any]:
+def hostile(attacks: Sequence[str] = ATTACKS) -> dict[str, Any]:
     """A whole report in which every text that somebody else writes is an attack, a different one in each case."""
-    made = examples.with_text(examples.blocked_by_safety(), " ".join(ELEMENTS))
+    made = examples.with_text(examples.blocked_by_safety(), " ".join(attacks))
     for number, case in enumerate(made["cases"]):
-        attack = ELEMENTS[number % len(ELEMENTS)]
+        attack = attacks[number % len(attacks)]
         case["case_id"] = f"case-{number} {attack}"
         case["buckets"] = {attack: attack, "__proto__": "constructor"}
-        case["outputs"] = {arm: f"{attack} {arm[:4]}" for arm in case["outputs"]}
+        case["outputs"] = {arm: f"{attack} {place}" for place, arm in enumerate(case["outputs"])}
     return made
+
+
+HARMLESS = tuple(f"word-{number}" for number in range(len(ATTACKS)))
