@@ -10,6 +10,7 @@ import pytest
 
 from liftgate.cli import main
 from liftgate.digests import pretty
+from liftgate.report.seal import seal
 from report_examples import passing
 
 ROOT = Path(__file__).parents[2]
@@ -42,7 +43,7 @@ def test_the_templates_document_is_told_what_it_lacks(
 
 
 def test_a_report_beside_tells_what_was_tried(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (project / "report.json").write_bytes(pretty(passing()))
+    (project / "report.json").write_bytes(pretty(seal(passing())))
     assert decide(project, "--report", str(project / "report.json")) == 10
     said = "a better prompt by the matrix; the document recommends fine-tune"
     assert said in capsys.readouterr().err
