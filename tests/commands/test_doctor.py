@@ -38,15 +38,20 @@ def there(endpoint: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
         yield built
 
 
-def test_without_a_topic_it_lists_them(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["doctor"]) == 0
-    assert capsys.readouterr().out.splitlines()[:5] == [
-        "usage: liftgate doctor TOPIC [options]",
+def test_help_lists_the_topics(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["doctor", "--help"])
+    assert capsys.readouterr().out.splitlines()[:6] == [
+        "usage: liftgate doctor [options] | liftgate doctor TOPIC [options]",
         "",
-        "Say what is still missing.",
+        "Say what is still missing here, or for one topic. Exit 0, or 10 with something to fix.",
         "",
         "topics:",
+        "  bedrock  roles and policies for training and serving on Amazon Bedrock; checks identity and bucket",
     ]
+
+
+def test_an_unknown_topic_names_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["doctor", "bedrok"]) == 2
     assert capsys.readouterr().err.startswith("error: 'bedrok' is not a topic; did you mean 'bedrock'?\n")
 

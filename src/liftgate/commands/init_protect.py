@@ -95,10 +95,13 @@ def _wanted(arguments: argparse.Namespace) -> Wanted:
     for option, number in (("--status-app", arguments.status_app), ("--writer-app", arguments.writer_app)):
         if number is not None and number < 1:
             raise InputError(f"{option} takes the number of a GitHub App")
-    return Wanted(owners, reviewers, arguments.status_app, arguments.writer_app, _label(arguments.root))
+    return Wanted(
+        owners, reviewers, arguments.status_app, arguments.writer_app, approval_label(arguments.root)
+    )
 
 
-def _label(root: Path) -> str:
+def approval_label(root: Path) -> str:
+    """The label that the policy names for an approval."""
     path = root / "evals" / "policy.yaml"
     if not path.is_file():
         return Wanted().label
