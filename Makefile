@@ -28,7 +28,7 @@ $(STAMP): pyproject.toml requirements/lock.txt requirements/torch.txt requiremen
 	@touch $(STAMP)
 
 demo: install
-	@$(MALLOC) $(BIN)/liftgate demo
+	@$(MALLOC) $(BIN)/liftgate demo --story
 
 test: install
 	@$(BIN)/python -m pytest --numprocesses auto --dist loadfile

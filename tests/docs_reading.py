@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
@@ -109,14 +108,19 @@ def inline_commands(page: Path) -> Iterator[Shown]:
                 yield Shown(str(page.relative_to(ROOT)), line, tuple(child.content.split()[1:]))
 
 
+def committed() -> frozenset[str]:
+    """Files that a clone has."""
+    return frozenset(_listed("--cached"))
+
+
 def tracked() -> frozenset[str]:
     """Files and folders that a clone has, and those that are about to be committed."""
-    listed: Any = subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.splitlines()
+    listed = _listed("--cached", "--others", "--exclude-standard")
     return frozenset(
         {name for path in listed for name in (path, *map(str, Path(path).parents)) if name != "."}
     )
+
+
+def _listed(*words: str) -> list[str]:
+    command = ["git", "-C", str(ROOT), "ls-files", *words]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()

@@ -18,16 +18,20 @@ ROOT = Path(__file__).parent.parent.parent
 LIFTGATE = Path(sys.executable).with_name("liftgate")
 
 
-def demo(out: Path) -> subprocess.Popen[str]:
+def demo(out: Path, *words: str) -> subprocess.Popen[str]:
     environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     return subprocess.Popen(
-        [LIFTGATE, "demo", "--out", str(out)], cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+        [LIFTGATE, "demo", "--out", str(out), *words],
+        cwd=ROOT,
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
-def said(out: Path) -> list[str]:
+def said(out: Path, *words: str) -> list[str]:
     """Run the demo to its end: what it wrote for people."""
-    with demo(out) as process:
+    with demo(out, *words) as process:
         assert process.stderr is not None
         lines = process.stderr.readlines()
     assert process.returncode == 0, lines[-20:]
@@ -77,3 +81,15 @@ def test_a_killed_demo_resumes_ends_in_a_verdict_and_is_found_whole_the_second_t
     assert any("nothing to train" in line for line in lines)
     assert not any(line.startswith(("train: ", "evaluate ")) for line in lines[:-1] if ":" in line)
     assert files_of(tmp_path) == before
+
+    told = said(tmp_path, "--story")
+    assert files_of(tmp_path) == before
+    assert [line.split(". ")[0] for line in told if line.startswith("=== ")] == [
+        f"=== {n}" for n in range(1, 10)
+    ]
+    headlines = [
+        line.split("**")[1].split(",")[0].split(":")[0] for line in told if line.startswith("  │ **")
+    ]
+    assert headlines[:7] == ["Blocked", "Waiting", "In progress", "Pass", "Pass", "Pass", "Rollback"]
+    assert len(list((tmp_path / "demo" / "story" / "comments").iterdir())) == 7
+    assert said(tmp_path, "--story")[-80:] == told[-80:]
