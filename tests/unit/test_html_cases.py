@@ -94,5 +94,9 @@ def test_long_answers_to_many_cases_are_cut_so_that_the_page_stays_small() -> No
     assert "So many answers are cut to 240 characters each." in page
 
 
+def test_a_page_stays_small_whatever_others_write() -> None:
+    assert len(render_html(examples.huge(2_000)).encode()) < 6_000_000
+
+
 def test_nothing_is_told_of_cases_that_are_not_there() -> None:
     assert data_of(examples.nothing_to_gate())["cases"] == []

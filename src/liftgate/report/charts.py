@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from liftgate.report import numbers
+from liftgate.report.escape import clean
 from liftgate.report.tables import bucket_name
 
 ROW_HEIGHT = 38
 AXIS_HEIGHT = 26
 MOST_ROWS = 60
+NAME_LIMIT = 60
 CURVE_SIZE = 1000
 _STEPS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.25, 0.5)
 _EDGE = 2.0
@@ -114,7 +116,9 @@ def forest(comparison: Mapping[str, Any], buckets: Sequence[Mapping[str, Any]]) 
 
     rows = [
         Interval(
-            name=bucket_name(b) if "dimension" in b else f"all {numbers.plural(b['n'], 'case')}",
+            name=clean(bucket_name(b), NAME_LIMIT)
+            if "dimension" in b
+            else f"all {numbers.plural(b['n'], 'case')}",
             told=numbers.change(b["change"], b["low"], b["high"]),
             y=i * ROW_HEIGHT,
             low=at(b["low"]),
@@ -187,7 +191,7 @@ def spreads(arms: Sequence[Mapping[str, Any]]) -> Spreads | None:
         words = {name: numbers.milliseconds(found[f"{name}_ms"]) for name in names}
         rows.append(
             Spread(
-                name=arm["name"],
+                name=clean(arm["name"], NAME_LIMIT),
                 told=f"median {words['p50']}, P95 {words['p95']}",
                 y=i * ROW_HEIGHT,
                 **{name: at(found[f"{name}_ms"]) for name in names},

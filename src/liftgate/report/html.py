@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 
 TEMPLATES = Path(__file__).parent / "templates"
 TEXT_LIMIT = 2_000
+MESSAGE_LIMIT = 600
+NAME_LIMIT = 240
 PASTE_LIMIT = 20_000
 MOST_FINDINGS = 500
 MOST_BUCKETS = 200
@@ -86,9 +88,9 @@ def view(report: Report, cases: PageCases, show: Show) -> dict[str, Any]:
         "why": why,
         "figures": _figures(report),
         "parts": part_rows(report),
-        "findings": found[:MOST_FINDINGS],
+        "findings": [_finding(each) for each in found[:MOST_FINDINGS]],
         "more_findings": numbers.count(max(0, len(found) - MOST_FINDINGS)),
-        "waived": report.get("waived", [])[:MOST_FINDINGS],
+        "waived": [_finding(each) for each in report.get("waived", [])[:MOST_FINDINGS]],
         "decisions": decision_rows(report),
         "regressions": _regressions(report, cases),
         "to_decide": to_decide(report) is not None,
@@ -100,7 +102,7 @@ def view(report: Report, cases: PageCases, show: Show) -> dict[str, Any]:
         "buckets": [(bucket_row(b), cases.buckets.get((b["dimension"], b["name"]))) for b in buckets],
         "safety": safety_sentence(report),
         "unsafe": _unsafe(report),
-        "blind_spots": blind_spots(report),
+        "blind_spots": [clean(spot, MESSAGE_LIMIT) for spot in blind_spots(report)[:MOST_FINDINGS]],
         "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
         "answers_are": _answers_are(cases, show),
         "spreads": spreads(report["arms"]),
@@ -166,6 +168,15 @@ def _by_dimension(comparison: Mapping[str, Any] | None) -> list[Mapping[str, Any
     return sorted(worst_first, key=lambda b: order.index(b["dimension"]))[:MOST_BUCKETS]
 
 
+def _finding(finding: Mapping[str, Any]) -> dict[str, Any]:
+    # Hundreds of them, any of which may hold a megabyte of somebody's text.
+    limits = {"message": MESSAGE_LIMIT, "reason": MESSAGE_LIMIT}
+    return {
+        key: clean(value, limits.get(key, NAME_LIMIT)) if isinstance(value, str) else value
+        for key, value in finding.items()
+    }
+
+
 def _answers_are(cases: PageCases, show: Show) -> str:
     """What stands between the answers and the reader."""
     if show == "ids":
@@ -179,14 +190,14 @@ def _answers_are(cases: PageCases, show: Show) -> str:
 def _regressions(report: Report, cases: PageCases) -> list[dict[str, Any]]:
     return [
         {
-            "case": case["case_id"],
+            "case": clean(case["case_id"], NAME_LIMIT),
             "place": cases.cases.get(case["case_id"]),
-            "buckets": ", ".join(f"{dimension}={name}" for dimension, name in case["buckets"].items()),
-            "label": case["label"] or numbers.NONE,
-            "outputs": ", ".join(case["outputs"]),
+            "buckets": clean(", ".join(f"{key}={name}" for key, name in case["buckets"].items()), NAME_LIMIT),
+            "label": clean(case["label"] or numbers.NONE, NAME_LIMIT),
+            "outputs": clean(", ".join(case["outputs"]), NAME_LIMIT),
             "decided": decided(report, "quality", case["case_id"]) or numbers.NONE,
         }
-        for case in report["regressions"]
+        for case in report["regressions"][:MOST_FINDINGS]
         if report["comparison"]
     ]
 
