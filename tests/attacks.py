@@ -20,6 +20,7 @@ class Attack(NamedTuple):
 _APPROVAL: Final = "commands/test_approval_attacks.py"
 _ACT: Final = "workflows/test_act_attacks.py"
 _CHANGE: Final = "commands/test_change_attacks.py"
+_CONTENT: Final = "commands/test_content_attacks.py"
 _JUDGED: Final = "commands/test_judging_change.py"
 _REGISTRY: Final = "unit/test_registry_check.py"
 _PUBLISH: Final = "commands/test_publish.py"
@@ -178,6 +179,12 @@ ATTACKS: Final[list[Attack]] = [
         "sends the default model's questions, and the key, to an address of its own",
         "unknown-address",
         f"{_CHANGE}::test_a_model_at_an_address_of_the_change_is_not_asked",
+    ),
+    Attack(
+        "prompt from elsewhere",
+        "names a file of the runner, or of another suite, as the prompt of an arm, which no verdict's key covers",
+        "error: a prompt lies inside the suite's own folder",
+        f"{_CONTENT}::test_an_arm_reads_nothing_outside_its_suite",
     ),
     Attack(
         "another base",

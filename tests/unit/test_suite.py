@@ -237,6 +237,10 @@ def arms(text: str) -> str:
             "suite.yaml:11 $.arms.a.retriever.documents: must be a folder inside the suite's own",
         ),
         (
+            "  a: {prompt: /proc/self/environ}\n",
+            "suite.yaml:11 $.arms.a.prompt: must be a file inside the suite's own folder",
+        ),
+        (
             "  a: {prompt: prompts/v1.yaml, retriever: {kind: bm25, documents: documents}}\n",
             "suite.yaml $.arms.a: has a retriever, but its prompt has no `context` that shows the passages",
         ),

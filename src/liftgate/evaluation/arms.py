@@ -141,6 +141,9 @@ def _wrong(arm: Arm, endpoints: list[str]) -> list[tuple[tuple[str, ...], str]]:
     elif arm.endpoint is not None and arm.endpoint not in endpoints:
         near = did_you_mean(arm.endpoint, endpoints)
         found.append((("endpoint",), f"{arm.endpoint!r} is not one of the suite's `endpoints`{near}"))
+    if arm.prompt is not None and not _inside(arm.prompt):
+        # Arms are the change's own: a path that leads out reads the machine, or what no verdict is kept under.
+        found.append((("prompt",), "must be a file inside the suite's own folder"))
     retriever = arm.retriever
     if retriever is not None and (retriever.kind == "bm25") != (retriever.documents is not None):
         found.append(
