@@ -37,6 +37,9 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "registry record": {"base-ref": "--base", "pull": "--pull"},
     "poll": {},
     "watch": {},
+    "reevaluate": {"base-ref": "--base"},
+    "backlog": {},
+    "status": {},
 }
 # These make annotations and write the outputs themselves; the others are heard through --json.
 OWN_WORDS: Final = frozenset({"publish"})
@@ -47,6 +50,8 @@ OUT: Final[Mapping[str, tuple[str, str]]] = {
     "plan": ("--out", "plan.json"),
     "run": ("--out", "."),
     "publish": ("--out", "."),
+    "reevaluate": ("--out", "."),
+    "status": ("--html", "status.html"),
 }
 FORMS: Final[Mapping[str, str]] = {
     "base-ref": r"[A-Za-z0-9_][A-Za-z0-9_./-]*",

@@ -12,7 +12,7 @@ from act_runner import PROJECT, WORKFLOWS, load, stub_of, used_actions
 
 FILES = sorted(WORKFLOWS.glob("*.yml"))
 NAMES = [file.name for file in FILES]
-PRODUCT = {"gate.yml", "report.yml", "train.yml", "evaluate.yml", "poll.yml", "watch.yml"}
+PRODUCT = {"gate.yml", "report.yml", "train.yml", "evaluate.yml", "poll.yml", "watch.yml", "reevaluate.yml"}
 # Everything that may stand in ${{ }}: numbers, shas, ids and what the project itself says. No titles, bodies, names.
 TRUSTED = re.compile(
     r"github\.event\.(pull_request\.(number|base\.sha|head\.sha)|merge_group\.base_sha|repository\.private|workflow_run\.(id|head_sha|event|run_attempt))"

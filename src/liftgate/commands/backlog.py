@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The alias, where to look, and what to do with what was found."""
-    parser.add_argument("alias", metavar="ALIAS")
+    parser.add_argument(
+        "alias", nargs="?", metavar="ALIAS", help="this alias only (default: each one that has a suite)"
+    )
     parser.add_argument(
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
     )
@@ -96,21 +99,32 @@ def run(arguments: argparse.Namespace) -> int:
         raise InputError(
             "--write edits the work tree and --pull-request a branch of its own", hint="choose one of them"
         )
-    read = _read(arguments)
-    number = None
-    if arguments.pull_request:
-        from liftgate.commands.backlog_request import request
+    aliases = [arguments.alias] if arguments.alias else _aliases(arguments)
+    documents = []
+    for alias in aliases:
+        read, number = _read(arguments, alias), None
+        if arguments.pull_request:
+            from liftgate.commands.backlog_request import request
 
-        found, number = request(arguments, lambda known: find(read, known))
-    else:
-        path = arguments.root / place(arguments.alias)
-        found = find(read, path.read_bytes() if path.is_file() else b"")
-        if arguments.write and found.data != found.known:
-            write_bytes(path, found.data)
+            found, number = request(arguments, alias, partial(find, read))
+        else:
+            path = arguments.root / place(alias)
+            found = find(read, path.read_bytes() if path.is_file() else b"")
+            if arguments.write and found.data != found.known:
+                write_bytes(path, found.data)
+        documents.append(_json(found, number))
+        sys.stderr.write("\n".join(_told(found, arguments, number)) + "\n")
     if arguments.json:
-        sys.stdout.write(pretty(_json(found, number)).decode())
-    sys.stderr.write("\n".join(_told(found, arguments, number)) + "\n")
+        whole = documents[0] if arguments.alias else {"schema_version": 1, "aliases": documents}
+        sys.stdout.write(pretty(whole).decode())
     return ExitCode.PASS
+
+
+def _aliases(arguments: argparse.Namespace) -> list[str]:
+    """Every alias that has a suite. Raises `InputError` where runs or shadow reports of one were named."""
+    if arguments.runs or arguments.shadow:
+        raise InputError("--run and --shadow are about one alias", hint="name it: liftgate backlog ALIAS")
+    return sorted(path.parent.name for path in (arguments.root / "evals").glob("*/suite.yaml"))
 
 
 def place(alias: str) -> str:
@@ -163,7 +177,7 @@ def find(read: Read, known: bytes) -> Found:
     )
 
 
-def _read(arguments: argparse.Namespace) -> Read:
+def _read(arguments: argparse.Namespace, alias: str) -> Read:
     from liftgate.commands.backlog_reading import read_all
     from liftgate.commands.ledgers import open_ledger
 
@@ -171,7 +185,7 @@ def _read(arguments: argparse.Namespace) -> Read:
     ledger = None if remote is None else open_ledger(arguments.ledger, arguments.root)
     return read_all(
         arguments.root,
-        arguments.alias,
+        alias,
         runs=arguments.runs,
         shadows=arguments.shadow,
         ledger=ledger,

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from liftgate.github.api import GitHub
 
 
-def request(arguments: argparse.Namespace, find: Callable[[bytes], Found]) -> tuple[Found, int | None]:
+def request(
+    arguments: argparse.Namespace, alias: str, find: Callable[[bytes], Found]
+) -> tuple[Found, int | None]:
     """Bring branch and pull request in line with what was found on the base branch; None when nothing is new.
 
     A branch that has an open pull request is only ever added to: people write their pairs on it.
@@ -23,13 +25,13 @@ def request(arguments: argparse.Namespace, find: Callable[[bytes], Found]) -> tu
     from liftgate.commands.registry.proposing import connected
     from liftgate.repository import show
 
-    root, remote, path = arguments.root, arguments.remote, place(arguments.alias)
+    root, remote, path = arguments.root, arguments.remote, place(alias)
     github = connected(arguments)
     base = arguments.base or github.default_branch()
     commit = _fetched(root, remote, base)
     if commit is None:
         raise InputError(f"{remote} has no branch of that name")
-    branch = f"liftgate/backlog-{arguments.alias}"
+    branch = f"liftgate/backlog-{alias}"
     owner = github.repository.split("/")[0]
     pulls = [pull for pull in github.pulls_with_head(owner, branch) if pull.base_ref == base]
     tip = _fetched(root, remote, branch) if pulls else None
