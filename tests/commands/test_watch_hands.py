@@ -159,6 +159,42 @@ def test_pages_go_to_https_addresses_only_and_none_is_shown(
     assert changes(server, 0) == []
 
 
+def test_the_ledger_says_what_was_evaluated_and_how_the_gate_fares(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from liftgate.training.ledger import Ledger, verdict_name
+    from liftgate.training.ledger_folder import Folder
+
+    weights = "a" * 64
+    models = STALE.replace("rollout_percent: 25", f"rollout_percent: 25\n        manifest_digest: {weights}")
+    root = make_watched(tmp_path / "toy", models)
+    ledger = Ledger(Folder(root / "ledger"))
+    for number in range(20):
+        said = {
+            "schema_version": 1,
+            "entry": "verdict",
+            "verdict": "pass",
+            "alias": "support",
+            "results": "x",
+        }
+        key = f"{number:064x}"
+        more = {"manifest_digest": weights, "key": key, "report_sha256": key, "at": "2026-11-20T09:00:00Z"}
+        ledger.keep(verdict_name(key), {**said, **more})
+    assert look(root, "--strict", "--json") == 0
+    shown = capsys.readouterr()
+    told = json.loads(shown.out)
+    assert told["subjects"]["support/v1.1.0"] == []
+    assert [finding["rule"] for finding in told["subjects"]["support/gate"]] == ["gate-never-failed"]
+    assert told["gate"]["support"] == {
+        "passed": 20, "blocked": 0, "insufficient": 0, "judged_again": 1, "flakes": 0, "caught": 0, "usd": "0",
+        "usd_per_catch": None,
+    }  # fmt: skip
+    assert (
+        "gate of support: 20 passed, 0 blocked, 0 without enough evidence; 0 of 1 judged again differ"
+        in shown.err
+    )
+
+
 def git(root: Path, *words: str) -> str:
     done = subprocess.run(["git", "-C", str(root), *words], check=True, capture_output=True, text=True)
     return done.stdout

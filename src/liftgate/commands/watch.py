@@ -141,6 +141,13 @@ def _tell(looked: Looked) -> None:
         lines += [
             f"  {f.place + ': ' if f.place else ''}{f.severity}: {f.message} [{f.rule}]" for f in findings
         ]
+    for alias, gate in looked.health.items():
+        if gate.verdicts:
+            each = "" if gate.usd_per_catch is None else f", {gate.usd_per_catch} US dollars each"
+            lines.append(
+                f"gate of {alias}: {gate.passed} passed, {gate.blocked} blocked, {gate.insufficient} without enough "
+                f"evidence; {gate.flakes} of {gate.judged_again} judged again differ; {gate.caught} caught{each}"
+            )
     if not looked.ledger:
         lines.append("no ledger was read: when something was evaluated is what models.yaml claims (--ledger)")
     if (tallies := looked.tallies) is not None:
