@@ -141,7 +141,7 @@ class DataPolicy:
 
 @dataclass(frozen=True)
 class ReportPolicy:
-    """What a comment shows of answers that got worse: their `ids`, the answers `redacted`, or in `full`."""
+    """What comments and report.html show of answers: the `ids` of their cases, the answers `redacted`, or in `full`."""
 
     show: Literal["ids", "redacted", "full"] = "redacted"
 
