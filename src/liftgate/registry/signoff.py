@@ -59,14 +59,19 @@ def _validator() -> Any:
 
 
 def recorded(candidate: Candidate, report: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The ledger's entry of this very report with this very verdict, or None."""
-    for entry in candidate.evidence.verdicts:
-        # A re-evaluation stands under a key of its own, and names the one that its answers have.
-        key = entry.get("verdict_key", entry["key"])
-        said = (key, entry["report_sha256"], entry["alias"], entry["verdict"])
-        if said == (report["verdict_key"], report["report_sha256"], candidate.alias, report["verdict"]):
-            return entry
-    return None
+    """The ledger's newest entry of this very report with this very verdict, or None.
+
+    A re-evaluation stands under a key of its own, and names the one that its answers have. One that gave the very same
+    answers gave the very same report, which is as fresh as its newest entry.
+    """
+    wanted = (report["verdict_key"], report["report_sha256"], candidate.alias, report["verdict"])
+    found = [
+        entry
+        for entry in candidate.evidence.verdicts
+        if (entry.get("verdict_key", entry["key"]), entry["report_sha256"], entry["alias"], entry["verdict"])
+        == wanted
+    ]
+    return max(found, key=lambda entry: str(entry["at"]), default=None)
 
 
 def _recorded(candidate: Candidate, report: Mapping[str, Any]) -> Iterator[Finding]:
