@@ -316,10 +316,12 @@ def test_workflows_run_the_named_commit_of_the_action(tmp_path: Path) -> None:
     data = write_table(tmp_path / "table.csv", questions(300))
     assert init(data, root, "--action", f"octo/liftgate@{commit}") == 0
     files = sorted((root / ".github/workflows").iterdir())
-    assert [path.stem for path in files] == ["evaluate", "gate", "poll", "report", "train", "watch"]
+    own = Path(__file__).parents[2] / ".github/workflows"
+    assert {path.name for path in files} == {path.name for path in own.iterdir()} - {"ci.yml", "release.yml"}
     text = "".join(path.read_text("utf-8") for path in files)
     assert "uses: ./" not in text
-    assert text.count(f"uses: octo/liftgate@{commit}\n") == 16
+    wanted = sum(path.read_text("utf-8").count("uses: ./\n") for path in own.glob("*.yml"))
+    assert text.count(f"uses: octo/liftgate@{commit}\n") == wanted > 0
 
 
 @pytest.mark.parametrize(

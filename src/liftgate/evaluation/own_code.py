@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 import orjson
 
 from liftgate.errors import InputError
+from liftgate.process_groups import kill
 
 _PROCESS: Final = Path(__file__).with_name("own_code_process.py")
 _KEPT_VARIABLES: Final = ("PATH", "LANG", "LC_ALL", "TMPDIR", "SYSTEMROOT")
@@ -115,7 +116,7 @@ class Worker:
     def end(self) -> None:
         """Kill the process, with all that it started."""
         with contextlib.suppress(OSError):
-            os.killpg(self._process.pid, 9)
+            kill(self._process)
         self._process.wait()
         self._reader.join(5)
         for stream in (self._process.stdin, self._process.stdout):

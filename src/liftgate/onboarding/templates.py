@@ -13,7 +13,8 @@ SCHEMAS: Final = (
     "card", "case", "decision", "models", "policy", "prices", "prompt", "suite", "sunsets", "waivers",
 )  # fmt: skip
 SCHEMA_FOLDER: Final = ".github/liftgate/schemas"
-WORKFLOWS: Final = ("gate", "report", "train", "evaluate", "poll", "watch")
+_OURS_ALONE: Final = frozenset({"ci", "release"})
+"""Workflows of Liftgate's own repository, which judge and publish the program itself."""
 _ACTION: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_./-]{1,200}@[0-9a-f]{40}")
 _IN_WHEEL: Final = Path(__file__).parent / "templates"
 _CHECKOUT: Final = Path(__file__).parents[3]
@@ -21,9 +22,13 @@ _CHECKOUT: Final = Path(__file__).parents[3]
 
 def template(path: str) -> str:
     """A file of the template, by its path there. Raises `InputError` when this installation has none."""
+    return _found(path).read_text("utf-8")
+
+
+def _found(path: str) -> Path:
     for folder in (_IN_WHEEL, _CHECKOUT):
-        if (folder / path).is_file():
-            return (folder / path).read_text("utf-8")
+        if (folder / path).exists():
+            return folder / path
     raise InputError(
         f"this installation of Liftgate lacks its template {path}", hint="install the wheel again"
     )
@@ -51,5 +56,6 @@ def workflows(action: str) -> dict[str, str]:
         f".github/workflows/{name}.yml": re.sub(
             r"(?m)^(\s*(?:- )?uses:) \./$", rf"\1 {action}", template(f".github/workflows/{name}.yml")
         )
-        for name in WORKFLOWS
+        for name in sorted(path.stem for path in _found(".github/workflows").glob("*.yml"))
+        if name not in _OURS_ALONE
     }

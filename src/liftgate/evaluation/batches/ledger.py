@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Final, Literal
 
 from liftgate.digests import digest
 from liftgate.errors import InputError
-from liftgate.files import read_json, write_json
+from liftgate.files import exclusively, read_json, write_json
 
 _SCHEMA_VERSION: Final = 1
 Stage = Literal["creating", "running", "closed"]
@@ -45,9 +44,7 @@ class Ledger:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """One process at a time decides what to create, or two would create the same batch."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with (self.folder / "lock").open("w") as handle:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        with exclusively(self.folder / "lock"):
             yield
 
     def open_entries(self, endpoint: str, identity_sha256: str) -> list[Entry]:

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import orjson
 
+from liftgate import process_groups
 from liftgate.config import did_you_mean
 from liftgate.data.dataset import read_rows
 from liftgate.data.exporters import EXPORTERS
@@ -188,11 +189,11 @@ def _wait(process: subprocess.Popen[bytes], job: Job, name: str) -> int:
 def _end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is not None:
         return
-    os.killpg(process.pid, signal.SIGTERM)
+    process_groups.end(process)
     try:
         process.wait(_ENDS_WITHIN_S)
     except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
+        process_groups.kill(process)
         process.wait()
 
 
