@@ -271,7 +271,7 @@ def test_a_local_card_knows_nothing_of_jobs(tmp_path: Path, capsys: pytest.Captu
     root = make_hosted_project(tmp_path, "http://127.0.0.1:1/v1")
     card = root / "datasets" / "toy" / "card.yaml"
     card.write_text(card.read_text().replace(f"provider: openai, base: {BASE}", "provider: local, base: b"))
-    for word in ("--wait", "--resume", "--cancel", "--relaunch"):
+    for word in ("--wait", "--cancel", "--relaunch"):
         assert train(root, word) == 2
         assert f"{word} goes with a provider" in capsys.readouterr().err
     assert (

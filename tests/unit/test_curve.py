@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from liftgate.training.curve import overfit_advice, progress_line, series, sparkline
+from liftgate.training.curve import overfit_advice, overfit_findings, progress_line, series, sparkline
 
 
 def test_a_falling_loss_is_a_falling_line() -> None:
@@ -41,3 +41,15 @@ def test_a_rising_validation_loss_is_told_after_three_looks() -> None:
     )
     assert overfit_advice(checked(3, 2, 1, 1.1, 1.2, 0.9)) is None
     assert overfit_advice([]) is None
+
+
+def test_a_validation_loss_that_rose_to_the_end_is_a_warning_with_a_way_out() -> None:
+    losses = [{"step": n, "loss": loss} for n, loss in enumerate([2.0, 1.0, 1.1, 1.2, 1.3], start=1)]
+    (found,) = overfit_findings(losses, "datasets/toy/card.yaml")
+    assert (found.rule, found.severity, found.path) == ("overfit", "warning", "datasets/toy/card.yaml")
+    assert found.message == (
+        "validation loss was best (1.0000) at step 2 and is 1.3000 now: the model learns the training rows by heart; "
+        "train fewer epochs, or set early_stopping in the card's training section, which keeps the best step"
+    )
+    assert overfit_findings(losses[:4], "card.yaml") == []
+    assert overfit_findings([], "card.yaml") == []

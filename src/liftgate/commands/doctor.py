@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 TOPICS: Final[dict[str, str]] = {
     "bedrock": "roles and policies for training and serving on Amazon Bedrock; checks identity and bucket",
+    "runner": "whether this machine may train: ephemeral, private repository, group limited to train.yml, CUDA, disk",
 }
 _COMMAND: Final = Actions(
     "doctor",

@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from liftgate.commands.ledgers import add_ledger
 from liftgate.errors import ExitCode, InputError, Problem
@@ -62,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--today", type=_day, metavar="YYYY-MM-DD", help="as if it were this day (default: UTC)"
     )
+    parser.add_argument(
+        "--calibrate",
+        action="store_true",
+        help="train ten steps on this machine and say how long all would take",
+    )
     parser.add_argument("--out", type=Path, metavar="FILE", help="write estimate.json here as well")
     parser.add_argument("--json", action="store_true", help="estimate.json on stdout")
 
@@ -94,13 +99,32 @@ def run(arguments: argparse.Namespace) -> int:
         unknown
     )
     result = result.with_findings(sunset_findings(ruler, registered, today, subject, result.pays_back_on))
-    document = result.to_dict()
+    document = {**result.to_dict(), **_foreseen(subject, base, ruler, calibrate=arguments.calibrate)}
     if arguments.out:
         write_json(arguments.out, document)
     if arguments.json:
         sys.stdout.write(pretty(document).decode())
     sys.stderr.write(estimate_text(document))
     return ExitCode.BLOCKED if blocks(result.findings) else ExitCode.PASS
+
+
+def _foreseen(subject: Subject, base: Base | None, ruler: Ruler, *, calibrate: bool) -> dict[str, Any]:
+    """Memory and, when asked for, measured hours of a training on this machine."""
+    from liftgate.commands.foreseen import calibrated, memory_need
+
+    if base is None:
+        if calibrate:
+            raise InputError(
+                f"--calibrate measures this machine, and {subject.manifest().provider} trains elsewhere",
+                hint="leave it out",
+            )
+        return {}
+    rows = tokenized(subject, base, ruler.policy.rules)
+    memory = memory_need(subject, base, rows)
+    return {
+        **({"memory": memory} if memory is not None else {}),
+        **({"calibration": calibrated(subject, base, rows, ruler)} if calibrate else {}),
+    }
 
 
 def void(_: object) -> None:

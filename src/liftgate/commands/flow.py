@@ -17,7 +17,7 @@ from liftgate.commands.local_terms import local_approval
 from liftgate.commands.reproductions import write_reproductions
 from liftgate.commands.spending import Spending
 from liftgate.commands.static_stages import StaticStages
-from liftgate.commands.train import local_section, refusals, told, train_adapter
+from liftgate.commands.train import hourly, local_section, told, train_adapter, training_findings
 from liftgate.commands.training_terms import training_terms
 from liftgate.commands.variants import variant_findings
 from liftgate.errors import InputError
@@ -156,14 +156,22 @@ class Flow(StaticStages):
         if adapter is None:
             allowed = training_terms(self.ruler)
             try:
-                adapter = train_adapter(subject, base, self.store, self.resume_command, allowed, rows)
+                adapter = train_adapter(
+                    subject,
+                    base,
+                    self.store,
+                    self.resume_command,
+                    allowed,
+                    rows,
+                    usd_per_hour=hourly(self.ruler, manifest),
+                )
             except QuantisedTooFar as error:
                 self.findings += error.findings
                 return None
         else:
             self.say("  found by its manifest digest, nothing to train")
         self.say(f"  {told(adapter)}")
-        self.findings += refusals(adapter, self.ruler.policy, subject)
+        self.findings += training_findings(adapter, self.ruler.policy, subject)
         self.training = local_section(manifest, base, adapter)
         write_json(self.folder / "manifest.json", {**manifest.to_dict(), "adapter_sha256": adapter.sha256})
         renderer = load_renderer(base.folder, base.tokenizer_sha256)

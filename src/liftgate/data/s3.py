@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import hashlib
 import re
@@ -60,6 +61,36 @@ def fetch(address: str, sha256: str, version_id: str | None, cache: Path) -> Pat
     return kept
 
 
+def download(address: str, target: Path) -> bool:
+    """Write an object to a file, whole or not at all; False when there is none. Raises as `fetch` does."""
+    try:
+        with replacing(target) as temporary, temporary.open("wb") as out:
+            for block in _blocks(address, None):
+                out.write(block)
+    except Absent:
+        return False
+    return True
+
+
+def upload(address: str, path: Path) -> None:
+    """Put a file there; S3 itself holds it against its sha256. Raises `ProviderError` and `MissingExtra`."""
+    boto3, failures, config = _sdk()
+    bucket, _, key = address.removeprefix(SCHEME).partition("/")
+    checksum = base64.b64encode(bytes.fromhex(sha256_file(path))).decode()
+    try:
+        with (
+            contextlib.closing(boto3.Session().client("s3", config=config)) as client,
+            path.open("rb") as body,
+        ):
+            client.put_object(Bucket=bucket, Key=key, Body=body, ChecksumSHA256=checksum)
+    except failures as error:
+        raise _unreachable(address, error, "put") from None
+
+
+class Absent(ProviderError):
+    """There is no such object."""
+
+
 def _blocks(address: str, version_id: str | None) -> Iterator[bytes]:
     boto3, failures, config = _sdk()
     bucket, _, key = address.removeprefix(SCHEME).partition("/")
@@ -72,11 +103,12 @@ def _blocks(address: str, version_id: str | None) -> Iterator[bytes]:
         raise _unreachable(address, error) from None
 
 
-def _unreachable(address: str, error: Exception) -> LiftgateError:
+def _unreachable(address: str, error: Exception, done: str = "fetched") -> LiftgateError:
     answer = getattr(error, "response", {})
     said = answer.get("Error", {}).get("Code") if isinstance(answer, dict) else None
-    return ProviderError(
-        f"{address}: cannot be fetched: {said or type(error).__name__}",
+    kind = Absent if said in {"NoSuchKey", "404"} and done == "fetched" else ProviderError
+    return kind(
+        f"{address}: cannot be {done}: {said or type(error).__name__}",
         hint="check the address, the region and the credentials that boto3 finds: aws s3 ls " + address,
     )
 

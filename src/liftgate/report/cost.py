@@ -58,6 +58,22 @@ def bill_lines(estimate: Estimate) -> Lines:
     ]
 
 
+def machine_lines(estimate: Estimate) -> Lines:
+    """What a machine of one's own must have, and how long ten steps on this one say that it takes."""
+    lines: Lines = []
+    if memory := estimate.get("memory"):
+        rows = numbers.plural(memory["rows_at_once"], "row")
+        wide = f"with {rows} of up to {numbers.count(memory['longest_tokens'])} tokens at once"
+        lines.append(("memory", f"needs about {numbers.gibibytes(memory['bytes'])}, {wide}"))
+    if measured := estimate.get("calibration"):
+        each = f"{numbers.count(measured['steps'])} steps of {numbers.seconds(measured['seconds_per_step'])}"
+        paid = "" if measured["usd"] is None else f", {numbers.usd(measured['usd'])}"
+        lines.append(("measured here", f"{numbers.seconds(measured['seconds'])} for {each}{paid}"))
+        held = numbers.gibibytes(measured["peak_memory_bytes"])
+        lines.append(("", f"at most {held} were held in ten of them"))
+    return lines
+
+
 def answer_lines(estimate: Estimate) -> Lines:
     """What 1,000 answers of each arm would cost at most, and when the training has paid for itself."""
     lines: Lines = []
@@ -106,7 +122,12 @@ def estimate_text(estimate: Estimate) -> str:
         rate = estimate["usd_per_hour"]
         at = "" if rate is None else f" at {numbers.usd(rate)} an hour"
         lines.append(("training, estimated time", numbers.seconds(float(estimate["hours"]) * 3600) + at))
-    lines += [*bill_lines(estimate), *answer_lines(estimate), ("price from", price_line(estimate))]
+    lines += [
+        *machine_lines(estimate),
+        *bill_lines(estimate),
+        *answer_lines(estimate),
+        ("price from", price_line(estimate)),
+    ]
     width = max(len(name) for name, _ in lines)
     return "".join(f"{line}\n" for line in [*_aligned(lines, width), *_found(estimate)])
 

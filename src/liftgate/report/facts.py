@@ -98,6 +98,12 @@ def data_facts(report: Report) -> Facts:
             facts.append(("training loss, first → last", f"{first} → {last}"))
         facts.append(("validation loss", numbers.loss(training["validation_loss"])))
         facts.append(("steps", numbers.count(training["steps"])))
+        if "tokens_per_second" in training:
+            facts.append(("tokens a second", numbers.count(round(training["tokens_per_second"]))))
+        if "peak_memory_bytes" in training:
+            facts.append(("most memory held", numbers.gibibytes(training["peak_memory_bytes"])))
+        if "device_hours" in training:
+            facts.append(("device-hours", f"{training['device_hours']:.3f}"))
         facts.append(("trainable parameters", numbers.count(training["trainable_parameters"])))
     return facts
 

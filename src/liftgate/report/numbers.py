@@ -151,6 +151,11 @@ def loss(value: float | None) -> str:
     return NONE if value is None else _fixed(value, 3)
 
 
+def gibibytes(value: int) -> str:
+    """`13.9 GiB`, of memory."""
+    return f"{_fixed(value / 2**30, 1)} GiB"
+
+
 def position(value: float) -> str:
     """A coordinate of a drawing: two decimals, plain minus, no trailing zeros."""
     return _fixed(value, 2).replace(MINUS, "-").rstrip("0").rstrip(".") or "0"

@@ -32,10 +32,15 @@ def length_grouped_order(lengths: Sequence[int], batch_size: int, seed: int, epo
 
 
 class LengthGroupedSampler:
-    """Indices for a `DataLoader`; `Trainer` tells it the epoch through `set_epoch`."""
+    """Indices for a `DataLoader`; `Trainer` tells it the epoch through `set_epoch`.
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int) -> None:
+    Several processes take whole batches in turn, and all the same number of them. `blanks` indices after the last row
+    fill the last ones up; the dataset gives a row without a target for them.
+    """
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, blanks: int = 0) -> None:
         self._lengths, self._batch_size, self._seed = lengths, batch_size, seed
+        self._blanks = blanks
         self._epoch = 0
 
     def set_epoch(self, epoch: int) -> None:
@@ -43,7 +48,8 @@ class LengthGroupedSampler:
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return len(self._lengths)
+        return len(self._lengths) + self._blanks
 
     def __iter__(self) -> Iterator[int]:
         yield from length_grouped_order(self._lengths, self._batch_size, self._seed, self._epoch)
+        yield from range(len(self._lengths), len(self))

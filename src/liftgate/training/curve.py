@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from liftgate.findings import Finding, Severity
+
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 _TRAIN: Final = ("train_loss", "loss")
 _VALID: Final = ("full_valid_loss", "valid_loss", "validation_loss")
@@ -49,7 +51,23 @@ def progress_line(losses: Sequence[Mapping[str, Any]]) -> str | None:
 
 def overfit_advice(losses: Sequence[Mapping[str, Any]]) -> str | None:
     """What to do when the validation loss has risen for a while; None while it has not."""
-    checked = series(losses, validation=True)
+    said = _by_heart(series(losses, validation=True))
+    advice = "cancel, and train fewer epochs, or evaluate the checkpoint nearest to that step"
+    return None if said is None else f"{said}; {advice}"
+
+
+def overfit_findings(validation_losses: Sequence[Mapping[str, Any]], path: str) -> list[Finding]:
+    """A warning for a training on one's own machine whose validation loss rose to its end."""
+    said = _by_heart(series(validation_losses))
+    if said is None:
+        return []
+    advice = (
+        "train fewer epochs, or set early_stopping in the card's training section, which keeps the best step"
+    )
+    return [Finding("overfit", Severity.WARNING, f"{said}; {advice}", path)]
+
+
+def _by_heart(checked: Sequence[tuple[int, float]]) -> str | None:
     if len(checked) <= PATIENCE:
         return None
     best_step, best = min(checked, key=lambda point: point[1])
@@ -58,5 +76,5 @@ def overfit_advice(losses: Sequence[Mapping[str, Any]]) -> str | None:
         return None
     return (
         f"validation loss was best ({best:.4f}) at step {best_step} and is {checked[-1][1]:.4f} now: the model learns "
-        "the training rows by heart; cancel, and train fewer epochs, or evaluate the checkpoint nearest to that step"
+        "the training rows by heart"
     )

@@ -14,9 +14,14 @@ Fingerprint = Mapping[str, tuple[float, float]]
 
 @dataclass
 class Watch:
-    """What the callbacks see: whether a person asked to stop, and whether gradients flow."""
+    """What the callbacks see: whether to stop, and whether gradients flow.
+
+    `late` says that it was the clock that asked, `saving` that a checkpoint is being written.
+    """
 
     stop: bool = False
+    late: bool = False
+    saving: bool = False
     checked: bool = False
     dead: list[str] = field(default_factory=list)
 
@@ -32,7 +37,7 @@ class Watch:
                 f"{len(self.dead)} trainable tensors got no gradient, the first is {self.dead[0]}",
                 hint="check target_modules and layers in the card's training section",
             )
-        if not any(bool(libraries.torch.count_nonzero(p.grad)) for _, p in free):
+        if not any(_has_value(p.grad, libraries) for _, p in free):
             raise ProviderError(
                 "every gradient of the first step is zero, so nothing would be trained",
                 hint="check the rows: an answer that the model already gives with certainty teaches nothing",
@@ -42,10 +47,20 @@ class Watch:
 def fingerprint(model: Any) -> Fingerprint:
     """Sum and length of each tensor that is to be trained: enough to see that it moved."""
     return {
-        name: (float(p.detach().double().sum()), float(p.detach().double().norm()))
+        name: (float(held.double().sum()), float(held.double().norm()))
         for name, p in model.named_parameters()
         if p.requires_grad
+        for held in [_whole(p.detach())]
     }
+
+
+def _whole(tensor: Any) -> Any:
+    """The tensor itself, gathered where several processes hold a part of it each."""
+    return tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor
+
+
+def _has_value(tensor: Any, libraries: Libraries) -> bool:
+    return bool(libraries.torch.count_nonzero(_whole(tensor)))
 
 
 def check_moved(model: Any, before: Fingerprint, losses: Sequence[Any], libraries: Libraries) -> None:
@@ -56,7 +71,7 @@ def check_moved(model: Any, before: Fingerprint, losses: Sequence[Any], librarie
     """
     free = [(name, p) for name, p in model.named_parameters() if p.requires_grad]
     grown = [p for name, p in free if "lora_B" in name]
-    grew = any(bool(libraries.torch.count_nonzero(p)) for p in grown)
+    grew = any(_has_value(p.detach(), libraries) for p in grown)
     moved = grew if grown else fingerprint(model) != before
     if not losses or not moved:
         raise ProviderError(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from liftgate.training.batching import LengthGroupedSampler
 from liftgate.training.rendering import IGNORE, TokenizedRow
-from liftgate.training.tuning.arguments import training_arguments
+from liftgate.training.tuning.arguments import order_of, shard_on_cpu, training_arguments
 from liftgate.training.tuning.job import Job
+from liftgate.training.tuning.layout import Layout
 from liftgate.training.tuning.libraries import Libraries
 from liftgate.training.tuning.stops import check_loss
 
@@ -19,6 +19,20 @@ class Rows(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, key: Any) -> Any: ...
+
+
+class Filled:
+    """Rows, with one that has no target at every index after the last: several processes take equally many."""
+
+    def __init__(self, rows: Sequence[Any]) -> None:
+        self._rows = rows
+        self._blank = TokenizedRow([0, 0], [IGNORE, IGNORE])
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, key: int) -> Any:
+        return self._rows[key] if key < len(self._rows) else self._blank
 
 
 def padding(model: Any) -> int:
@@ -51,7 +65,9 @@ def completion_loss(model: Any, inputs: dict[str, Any], torch: Any) -> tuple[Any
     Logits are computed only where a completion stands: the vocabulary is the widest matrix of a small model.
     """
     labels = inputs.pop("labels")
-    kept = int((labels != IGNORE).any(dim=0).nonzero()[0]) - 1
+    targeted = (labels != IGNORE).any(dim=0).nonzero()
+    # A batch of nothing but blank rows has no target: its loss is zero, and its gradients take part all the same.
+    kept = int(targeted[0]) - 1 if len(targeted) else labels.shape[1] - 2
     logits = model(**inputs, logits_to_keep=labels.shape[1] - kept).logits[:, :-1]
     targets = labels[:, kept + 1 :]
     loss = torch.nn.functional.cross_entropy(
@@ -60,29 +76,38 @@ def completion_loss(model: Any, inputs: dict[str, Any], torch: Any) -> tuple[Any
     return loss, (targets != IGNORE).sum(), logits
 
 
-def completion_trainer(job: Job, model: Any, libraries: Libraries, precision: str, collate: Any) -> Any:
+def completion_trainer(
+    job: Job, model: Any, libraries: Libraries, precision: str, collate: Any, layout: Layout
+) -> Any:
     """A `Trainer` over the job's rows."""
     torch, transformers = libraries.torch, libraries.transformers
 
     class CompletionTrainer(transformers.Trainer):  # type: ignore[misc, name-defined]
         """`Trainer` with our loss and our order of rows."""
 
+        order = order_of(job, layout)
+
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            lengths = [row.tokens for row in job.train]
-            return LengthGroupedSampler(lengths, job.settings["batch_size"], job.manifest.seed)
+            return self.order
 
         def compute_loss(
             self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
         ) -> Any:
             loss, count, logits = completion_loss(model, inputs, torch)
-            loss = loss / (num_items_in_batch if num_items_in_batch is not None else count)
+            if num_items_in_batch is None:
+                loss = loss / count.clamp(min=1)
+            else:
+                # Their number is that of all processes, whose gradients are averaged afterwards.
+                loss = loss * self.accelerator.num_processes / num_items_in_batch
             check_loss(loss, self.state.global_step + 1, torch)
             return (loss, {"logits": logits}) if return_outputs else loss
 
+    arguments = transformers.TrainingArguments(**training_arguments(job, libraries, precision, layout))
+    shard_on_cpu(arguments, libraries)
     return CompletionTrainer(
         model=model,
-        args=transformers.TrainingArguments(**training_arguments(job, libraries, precision)),
-        train_dataset=job.train,
+        args=arguments,
+        train_dataset=Filled(job.train) if layout.processes > 1 else job.train,
         eval_dataset=job.validation or None,
         data_collator=collate,
     )

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from liftgate.training.base_model import Base
 from liftgate.training.manifest import Manifest, settings_of
 from liftgate.training.rendering import Renderer, TrainedRow
+from liftgate.training.tuning.world import World, world
 from liftgate.training_policy import TrainingPolicy
 
 
@@ -18,7 +20,8 @@ class Job:
     """What to train, on which rows, from which base, kept where.
 
     `train_path` is named when a row of it is refused; `allowed` is the policy's word on trainings; `files` are the
-    rows as they were written, by `train` and `validation`, for another tool to read.
+    rows as they were written, by `train` and `validation`, for another tool to read. `usd_per_hour` is the price of
+    one device of this machine, `deadline_s` how long the command may take from now.
     """
 
     manifest: Manifest
@@ -31,6 +34,9 @@ class Job:
     train_path: str = "the training file"
     allowed: TrainingPolicy = field(default_factory=TrainingPolicy)
     files: Mapping[str, Path] = field(default_factory=dict)
+    usd_per_hour: Decimal | None = None
+    deadline_s: float | None = None
+    world: World = field(default_factory=world)
 
     @property
     def settings(self) -> Mapping[str, Any]:

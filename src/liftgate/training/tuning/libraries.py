@@ -9,15 +9,17 @@ from typing import Any
 
 from liftgate.errors import InputError, MissingExtra
 from liftgate.training.base_model import polite_threads
+from liftgate.training.tuning.world import world
 
 
 @dataclass(frozen=True)
 class Libraries:
-    """torch, transformers and peft, ready to use."""
+    """torch, transformers, peft and accelerate, ready to use."""
 
     torch: Any
     transformers: Any
     peft: Any
+    accelerate: Any
 
     @property
     def versions(self) -> dict[str, str]:
@@ -26,6 +28,7 @@ class Libraries:
             "torch": self.torch.__version__,
             "transformers": self.transformers.__version__,
             "peft": self.peft.__version__,
+            "accelerate": self.accelerate.__version__,
         }
 
     @property
@@ -62,6 +65,7 @@ def libraries() -> Libraries:
     warnings.filterwarnings("ignore", category=FutureWarning)
     polite_threads()
     try:
+        import accelerate
         import peft
         import torch
         import transformers
@@ -69,10 +73,12 @@ def libraries() -> Libraries:
         raise MissingExtra("local", error.name or "torch") from None
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
+    if torch.cuda.is_available():
+        torch.cuda.set_device(world().local_rank)
     # A repository of ours has a folder `datasets/`. On the import path Python takes it for the package of that
     # name, and `Trainer` would look inside it; our rows are plain lists, which need no such package.
     transformers.trainer.is_datasets_available = lambda: False
-    return Libraries(torch, transformers, peft)
+    return Libraries(torch, transformers, peft, accelerate)
 
 
 def need_quantiser() -> None:

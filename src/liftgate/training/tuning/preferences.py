@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
-from liftgate.training.batching import LengthGroupedSampler
 from liftgate.training.rendering import IGNORE, PairedRow
-from liftgate.training.tuning.arguments import training_arguments
+from liftgate.training.tuning.arguments import order_of, training_arguments
 from liftgate.training.tuning.job import Job
+from liftgate.training.tuning.layout import Layout
 from liftgate.training.tuning.libraries import Libraries, preference_library
 from liftgate.training.tuning.model import adapter_config, no_place
 from liftgate.training.tuning.stops import check_loss
@@ -40,7 +40,9 @@ def pair_collator(libraries: Libraries, pad: int) -> Callable[[Sequence[PairedRo
     return collate
 
 
-def preference_trainer(job: Job, model: Any, libraries: Libraries, precision: str, collate: Any) -> Any:
+def preference_trainer(
+    job: Job, model: Any, libraries: Libraries, precision: str, collate: Any, layout: Layout
+) -> Any:
     """A `DPOTrainer` over the job's pairs. The reference is the base itself, with the adapter switched off."""
     trl = preference_library()
     from datasets import Dataset
@@ -52,6 +54,8 @@ def preference_trainer(job: Job, model: Any, libraries: Libraries, precision: st
     class PreferenceTrainer(trl.DPOTrainer):  # type: ignore[misc, name-defined]
         """`DPOTrainer` that takes the rows as they are."""
 
+        order = order_of(job, layout)
+
         def _prepare_dataset(self, dataset: Any, *_: Any, **__: Any) -> Any:
             return dataset
 
@@ -62,8 +66,7 @@ def preference_trainer(job: Job, model: Any, libraries: Libraries, precision: st
             """The adapter's record takes its place."""
 
         def _get_train_sampler(self, train_dataset: Any = None) -> Any:
-            lengths = [row.tokens for row in train]
-            return LengthGroupedSampler(lengths, settings["batch_size"], job.manifest.seed)
+            return self.order
 
         def compute_loss(self, *given: Any, **named: Any) -> Any:
             found = super().compute_loss(*given, **named)
@@ -78,7 +81,7 @@ def preference_trainer(job: Job, model: Any, libraries: Libraries, precision: st
         found: dict[str, Any] = collate([held[of][number] for of, number in (item[_ROW] for item in batch)])
         return found
 
-    arguments = training_arguments(job, libraries, precision) | {
+    arguments = training_arguments(job, libraries, precision, layout) | {
         "beta": settings["beta"],
         # Rows were measured against max_length before; here nothing is cut.
         "max_length": None,

@@ -12,16 +12,27 @@ from liftgate.training.base_model import BESIDE_WEIGHTS, Base, is_weights
 from liftgate.training.tuning.job import Job
 
 
-def publish(job: Job, model: Any, evidence: dict[str, Any], quantisation: str | None = None) -> Adapter:
-    """Write what a served model needs and nothing else, and remove the work folder with its pickles."""
+def publish(job: Job, trainer: Any, evidence: dict[str, Any], quantisation: str | None = None) -> Adapter:
+    """Write what a served model needs and nothing else, and remove the work folder with its pickles.
+
+    Of several processes one writes; the others help to gather the weights, and wait.
+    """
     kind = MODEL if job.manifest.method == "full" else ADAPTER
+    accelerator = trainer.accelerator
+    model = accelerator.unwrap_model(trainer.model)
+    gathered = {}
+    if accelerator.num_processes > 1:
+        gathered["state_dict"] = accelerator.get_state_dict(trainer.model_wrapped)
 
     def write(fresh: Path) -> None:
-        model.save_pretrained(fresh, safe_serialization=True)
+        model.save_pretrained(fresh, safe_serialization=True, **gathered)
         if kind == MODEL:
             copy_beside(job.base, fresh)
 
-    return publish_folder(job, write, evidence, kind=kind, quantisation=quantisation)
+    if job.world.speaks:
+        publish_folder(job, write, evidence, kind=kind, quantisation=quantisation)
+    accelerator.wait_for_everyone()
+    return read_adapter(job.store / "adapters" / job.manifest.digest)
 
 
 def publish_folder(
