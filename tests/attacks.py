@@ -187,6 +187,24 @@ ATTACKS: Final[list[Attack]] = [
         f"{_CONTENT}::test_an_arm_reads_nothing_outside_its_suite",
     ),
     Attack(
+        "rollback to what was hidden",
+        "hides another model in the middle of a change that is merged by rebase, and rolls back to it",
+        "promotion: what the base branch only passed through was never there",
+        f"{_CONTENT}::test_what_a_rebased_change_only_passed_through_is_not_restored",
+    ),
+    Attack(
+        "registry that takes hours",
+        "puts a million empty lines into models.yaml",
+        "nothing: told in seconds",
+        f"{_CONTENT}::test_a_registry_full_of_nothing_is_told_in_seconds",
+    ),
+    Attack(
+        "number that is none",
+        "writes a number of thousands of digits, or a tag that does not fit its value",
+        "unreadable-change",
+        f"{_CONTENT}::test_a_value_that_is_none_is_told_with_its_line",
+    ),
+    Attack(
         "another base",
         "opens the pull request against a branch with rules of its own",
         "not-the-default-branch",

@@ -22,6 +22,8 @@ from liftgate.errors import InputError, Problem
 SCHEMA_DIR = Path(__file__).parent / "schemas"
 MAX_DOCUMENT_BYTES = 5_000_000
 MAX_DEPTH = 40
+_MOST_BITS = 4_096
+_UNREADABLE = ("a value that cannot be read",)
 
 Key = tuple[str | int, ...]
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -163,7 +165,11 @@ def _build(node: Any, key: Key, lines: dict[Key, int], problems: list[Problem], 
         return built
     if isinstance(node, yaml.SequenceNode):
         return [_build(item, (*key, i), lines, problems, path) for i, item in enumerate(node.value)]
-    return _scalar(node)
+    value = _scalar(node)
+    if value is _UNREADABLE:
+        place = f"{path}:{node.start_mark.line + 1} {json_path(key)}"
+        problems.append(Problem(place, "is not a value that can be read"))
+    return value
 
 
 def _scalar(node: Any) -> Any:
@@ -177,7 +183,11 @@ def _scalar(node: Any) -> Any:
         return node.value
     constructor = yaml.SafeLoader("")
     try:
-        return constructor.construct_object(node)
+        value = constructor.construct_object(node)
+        # A whole number of thousands of digits can be made, and then not be written into a message.
+        return _UNREADABLE if isinstance(value, int) and value.bit_length() > _MOST_BITS else value
+    except (ValueError, ArithmeticError, LookupError):
+        return _UNREADABLE
     finally:
         constructor.dispose()
 

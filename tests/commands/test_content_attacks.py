@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -32,3 +33,29 @@ def test_an_arm_reads_nothing_outside_its_suite(world: ChangeWorld, place: str) 
     outcome = world.one(world.commit({"evals/toy/suite.yaml": elsewhere}))
     assert outcome.state == "error"
     assert outcome.headline.endswith("must be a file inside the suite's own folder")
+
+
+def test_what_a_rebased_change_only_passed_through_is_not_restored(world: ChangeWorld) -> None:
+    registry = at_main(world, "models.yaml")
+    hidden = world.commit({"models.yaml": registry.replace("model_id: gpt-4o-mini", "model_id: evil")})
+    unused = "dataset: {version: 1.0.0}, flag: f, rollout_percent: 0"
+    shown = f"{registry}    variants:\n      v9: {{model_id: x, provider: openai, {unused}}}\n"
+    world.merge(world.commit({"models.yaml": shown}, on=hidden))
+    outcome = world.one(world.commit({"models.yaml": git(world.desk, "show", f"{hidden}:models.yaml")}))
+    assert (outcome.kinds, outcome.state) == (("promotion",), "block")
+
+
+def test_a_registry_full_of_nothing_is_told_in_seconds(world: ChangeWorld) -> None:
+    registry = at_main(world, "models.yaml")
+    began = time.monotonic()
+    assert world.judge(world.commit({"models.yaml": registry + "\n" * 1_000_000})).state == "nothing"
+    assert time.monotonic() - began < 30
+
+
+@pytest.mark.parametrize("value", ["9" * 6_000, "1:" * 6_000 + "1", "!!float abc", "!!int ''"])
+def test_a_value_that_is_none_is_told_with_its_line(world: ChangeWorld, value: str) -> None:
+    registry = at_main(world, "models.yaml").replace("version: 1", f"version: {value}")
+    report = world.judge(world.commit({"models.yaml": registry}))
+    (found,) = report.findings
+    assert (report.state, found.rule) == ("block", "unreadable-change")
+    assert found.message.endswith("models.yaml:2 $.version: is not a value that can be read")

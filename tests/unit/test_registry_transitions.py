@@ -102,6 +102,25 @@ def test_of_a_history_that_is_cut_the_oldest_entry_is_not_restored() -> None:
         assert transition(FULL, STARTED, of_alias(longer, "toy")) == "rollback"
 
 
+def test_what_was_only_passed_through_was_never_there() -> None:
+    # A change merged by rebase leaves its own commits in the history; nobody judged what one of them held.
+    def seen(*stays: tuple[Alias, int]) -> tuple[Alias | None, ...]:
+        at, made = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC), []
+        for one, seconds in stays:
+            made.append(State("a" * 40, at, _models(one)))
+            at += datetime.timedelta(seconds=seconds)
+        return of_alias(made, "toy")
+
+    evil, owned = alias(default="evil", v1=100, v2=0), alias(v1=100, v2=0, more=", owner: me")
+    for seconds, kind in ((1, "promotion"), (119, "promotion"), (120, "rollback")):
+        assert transition(STARTED, evil, seen((FULL, 999), (evil, seconds), (STARTED, 1))) == kind
+    assert transition(STARTED, FULL, seen((FULL, 999), (evil, 1), (STARTED, 1))) == "rollback"
+    # One that was served for long and is passed through later is still what was rolled back.
+    fallen = seen((FULL, 999), (STARTED, 999), (FULL, 1), (owned, 1))
+    assert transition(owned, STARTED, fallen) == "promotion"
+    assert transition(evil, FULL, seen((evil, 1), (FULL, 1), (evil, 1))) == "promotion"
+
+
 def test_changed_papers_do_not_hide_what_was_active_before() -> None:
     renamed = alias(v1=95, v2=5, more=", owner: others")
     assert transition(renamed, FULL, [FULL, STARTED, renamed]) == "rollback"

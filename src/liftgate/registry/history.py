@@ -6,12 +6,16 @@ import datetime
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 from liftgate.config import parse_yaml, schema
+from liftgate.digests import digest
 from liftgate.errors import InputError
 from liftgate.registry.models import Alias, Models, Variant, models_of
 from liftgate.registry.transitions import identity, served
+
+LEAST_STANDING: Final = datetime.timedelta(minutes=2)
+"""Longer than GitHub takes to write the commits of one change onto a branch."""
 
 
 @dataclass(frozen=True)
@@ -53,13 +57,31 @@ def of_alias(history: Sequence[State], name: str) -> tuple[Alias | None, ...]:
     """One alias through the history, oldest first.
 
     Of a history that is cut, the first entry counts as unknown: nobody can tell whether it was rolled back after.
+    What never stood for `LEAST_STANDING` counts as never there: where a change is merged by rebase, its own commits
+    stand in the history, and what one of them held was judged by nobody and reached no caller.
     """
-    found = [state.alias(name) for state in history]
+    found = _standing(history, [state.alias(name) for state in history])
     if history and history[0].cut and found[0] is not None:
         first = served(found[0])
         known = next((i for i, each in enumerate(found) if each is None or served(each) != first), len(found))
         return (*[None] * known, *found[known:])
     return tuple(found)
+
+
+def _standing(history: Sequence[State], found: Sequence[Alias | None]) -> list[Alias | None]:
+    """The entries, each that was only passed through replaced by the one before it."""
+    keys = [None if each is None else digest(served(each)) for each in found]
+    stood = {None, *keys[-1:]}
+    since = history[0].at if history else None
+    for number in range(1, len(keys)):
+        if keys[number] != keys[number - 1]:
+            if since is not None and history[number].at - since >= LEAST_STANDING:
+                stood.add(keys[number - 1])
+            since = history[number].at
+    kept: list[Alias | None] = []
+    for key, each in zip(keys, found, strict=True):
+        kept.append(each if key in stood else kept[-1] if kept else None)
+    return kept
 
 
 def step_began(history: Sequence[State], alias: str, variant: Variant) -> datetime.datetime | None:

@@ -88,9 +88,10 @@ def models_of(document: Document, text: str | bytes) -> Models:
 
 def _source(lines: list[str]) -> str:
     """The text of an entry; blank lines and comments after it belong to what follows."""
-    while lines and (not lines[-1].strip() or lines[-1].lstrip().startswith("#")):
-        lines = lines[:-1]
-    return "\n".join(lines).removesuffix("\r")
+    end = len(lines)
+    while end and (not lines[end - 1].strip() or lines[end - 1].lstrip().startswith("#")):
+        end -= 1
+    return "\n".join(lines[:end]).removesuffix("\r")
 
 
 def _alias(name: str, entry: Mapping[str, Any], source: str) -> Alias:
