@@ -71,11 +71,6 @@ def main() -> None:
     rows = arguments.rows
     with tempfile.TemporaryDirectory() as folder:
         root, log = make_watched(Path(folder) / "toy", MODELS), Path(folder) / "log.jsonl"
-        for incident in INCIDENTS:
-            found = findings(root, write(log, rows, 100, incident))
-            print(
-                f"{incident:14} {rows:>9,} lines: {', '.join(f'{rule} ({who})' for who, rule in found) or 'NOTHING'}"
-            )
         write(log, rows // 10, 1)
         _, _, small, _ = child(OURS, str(log), str(root), TODAY)
         write(log, rows, 1)
@@ -88,6 +83,11 @@ def main() -> None:
             f"{rows:,} lines, {size / 1e6:,.0f} MB: {ratio:.2f}x read + orjson, {rows / seconds:,.0f} lines per CPU "
             f"second, peak {large:.0f} MB ({small:.0f} MB for a tenth of the lines)"
         )
+        for incident in INCIDENTS:
+            found = findings(root, write(log, rows, 100, incident))
+            print(
+                f"{incident:14} {rows:>9,} lines: {', '.join(f'{rule} ({who})' for who, rule in found) or 'NOTHING'}"
+            )
         false = {
             seed: said for seed in range(arguments.clean) if (said := findings(root, write(log, rows, seed)))
         }

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -65,6 +65,12 @@ class Refused:
     path: str
     line: int
 
+    def count(self, path: str, line: int) -> None:
+        """One more; within a block they come out of order."""
+        self.lines += 1
+        if path == self.path:
+            self.line = min(self.line, line)
+
 
 @dataclass
 class Tallies:
@@ -97,8 +103,20 @@ class Tallies:
     def add(self, rows: list[Any], path: str, number: int) -> None:
         """Count parsed lines; `number` is the first one's. A line that is None could not be parsed."""
         self.lines += len(rows)
-        if not self._add_ordinary(rows):
-            for at, row in enumerate(rows, start=number):
+        numbers: Sequence[int] = range(number, number + len(rows))
+        # Mirrored requests, late scores and broken lines stand among all others; a block is not read slowly for them.
+        odd = [
+            at
+            for at, row in enumerate(rows)
+            if type(row) is not dict or "shadow" in row or "status" not in row
+        ]
+        if odd:
+            for at in odd:
+                self._add_one(rows[at], path, numbers[at])
+            left = sorted(set(range(len(rows))) - set(odd))
+            rows, numbers = [rows[at] for at in left], [numbers[at] for at in left]
+        if rows and not self._add_ordinary(rows):
+            for row, at in zip(rows, numbers, strict=True):
                 self._add_one(row, path, at)
         if len(self._held.owner) >= _FLUSH:
             self._flush()
@@ -126,7 +144,6 @@ class Tallies:
                 and set(map(type, latency)) <= _MAYBE_NUMBER
                 and {time[-1] for time in at} == {"Z"}
                 and "".join([time[17:19] for time in at]).isdecimal()
-                and not sum(["shadow" in row for row in rows])
             )
         except (KeyError, TypeError, IndexError, AttributeError):
             return False
@@ -161,8 +178,7 @@ class Tallies:
                 self._add_one(each, path, number)
             return
         if (why := refusal(row)) is not None:
-            known = self.refused.setdefault(why, Refused(0, path, number))
-            known.lines += 1
+            self.refused.setdefault(why, Refused(0, path, number)).count(path, number)
             return
         minute = self._read_time(row["at"])
         if minute is None or not self.first <= minute < self.first + self.days * DAY:
@@ -199,7 +215,7 @@ class Tallies:
         if owner is None:
             self.unclear += 1
         elif (known := self.strangers.get(owner)) is not None:
-            known.lines += 1
+            known.count(path, number)
         elif len(self.strangers) < MOST_UNKNOWN:
             self.strangers[owner] = Refused(1, path, number)
         else:
