@@ -104,8 +104,17 @@ def problems(report: Mapping[str, Any], data: bytes) -> list[str]:
 
 def test_a_variant_that_does_worse_in_the_shadow_is_blocked(tmp_path: Path) -> None:
     root = make_watched(tmp_path / "toy", SHADOWED)
-    log = write_log(tmp_path / "log.jsonl", mirrored(400, 0.2))
+    rows = mirrored(400, 0.2)
+    log = write_log(tmp_path / "log.jsonl", rows)
     assert main(["watch", "shadow", "support", "v1.1.0", "--root", str(root), "--log", str(log)]) == 10
+    report = json.loads((root / "evals/reports/support/v1.1.0.shadow.json").read_bytes())
+    escalated = [
+        {each["id"] for each in rows if each["escalated"] and bool(each.get("shadow")) is s}
+        for s in (True, False)
+    ]
+    told = [each["request_id"] for each in report["regressions"]]
+    assert set(told) == escalated[0] - escalated[1]
+    assert len(told) == len(set(told)) > 50
 
 
 def test_what_cannot_be_paired_or_is_not_there_is_no_evidence(

@@ -59,13 +59,13 @@ def run(arguments: argparse.Namespace) -> int:
             f"the log holds no request of {alias.name} {variant.name} in this time",
             hint="mirrored requests are lines with `shadow: true`; see docs/guides/watch.md",
         )
-    report = shadow_report(found, alias, variant, "liftgate watch shadow")
-    if problems := check(Document("the report", report), "shadow-report"):
-        raise InputError("the log makes no report", problems=problems)
     metrics, comparison = found.metrics(), None
     metric = arguments.metric or ("not-escalated" if "not-escalated" in metrics else "answered")
     if metrics and metric not in metrics:
         raise InputError(f"not every pair has the score {metric}", hint=f"all have: {', '.join(metrics)}")
+    report = shadow_report(found, alias, variant, "liftgate watch shadow", metric if metrics else None)
+    if problems := check(Document("the report", report), "shadow-report"):
+        raise InputError("the log makes no report", problems=problems)
     if metrics:
         comparison = compare_shadows(found, alias, variant, Ruler(root, None).policy, metric)
     out = arguments.out or root / "evals" / "reports" / alias.name / f"{variant.name}.shadow.json"

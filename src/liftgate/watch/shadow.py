@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 ANSWERED: Final = "answered"
 MOST_PAIRS: Final = 50_000
+MOST_REGRESSIONS: Final = 1_000
+_LONGEST_ID: Final = 256
 _SPACE: Final = 1 << 64
 
 
@@ -67,6 +69,8 @@ class Shadows:
     without_id: int = 0
     ours: dict[int, Answer] = field(default_factory=dict)
     theirs: dict[int, Answer] = field(default_factory=dict)
+    lower: dict[int, str] = field(default_factory=dict)
+    """Ids of the pairs in which some score of the variant is lower."""
     limit: int = _SPACE
 
     def take(self, row: Mapping[str, Any], at: str) -> None:
@@ -86,12 +90,24 @@ class Shadows:
     def pair(self, row: Mapping[str, Any]) -> None:
         """One request that the default model answered to somebody."""
         if isinstance(row.get("id"), str) and (key := hashed(row["id"])) in self.ours:
-            self.theirs.setdefault(key, Answer.of(row))
+            theirs = self.theirs.setdefault(key, Answer.of(row)).scores
+            ours = self.ours[key].scores
+            if any(ours[name] < score for name, score in theirs.items() if name in ours):
+                self.lower.setdefault(key, row["id"])
 
     @property
     def pairs(self) -> list[tuple[int, Answer, Answer]]:
         """(hashed id, the default model's, the variant's), by id."""
         return [(key, self.theirs[key], self.ours[key]) for key in sorted(self.theirs)]
+
+    def worse(self, metric: str) -> list[str]:
+        """Ids of requests on which the variant scores lower, in the order of their hashes."""
+        return [
+            request_id
+            for key, request_id in sorted(self.lower.items())
+            if self.ours[key].scores.get(metric, 0.0) < self.theirs[key].scores.get(metric, 0.0)
+            and 0 < len(request_id) <= _LONGEST_ID
+        ]
 
     def metrics(self) -> list[str]:
         """Scores that every pair has on both sides."""
@@ -99,8 +115,10 @@ class Shadows:
         return sorted(set.intersection(*names)) if names else []
 
 
-def shadow_report(found: Shadows, alias: Alias, variant: Variant, source: str) -> dict[str, Any]:
-    """The form of shadow-report.schema.json."""
+def shadow_report(
+    found: Shadows, alias: Alias, variant: Variant, source: str, metric: str | None = None
+) -> dict[str, Any]:
+    """The form of shadow-report.schema.json; with a metric, also the requests on which it is lower."""
     both = [(one, two) for _, one, two in found.pairs if one.print is not None and two.print is not None]
     latency = {"p95_ms": [two.latency_ms for _, _, two in found.pairs],
                "default_p95_ms": [one.latency_ms for _, one, _ in found.pairs]}  # fmt: skip
@@ -110,6 +128,8 @@ def shadow_report(found: Shadows, alias: Alias, variant: Variant, source: str) -
             optional[key] = round(float(np.quantile(np.array(known), 0.95)), 1)
     if both:
         optional["agreement"] = round(sum(one.print == two.print for one, two in both) / len(both), 4)
+    if metric is not None and (worse := found.worse(metric)):
+        optional["regressions"] = [{"request_id": each} for each in worse[:MOST_REGRESSIONS]]
     return {
         "schema_version": 1,
         "alias": alias.name,
