@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -97,6 +98,8 @@ def _calls(line: str, tool: str) -> Iterator[tuple[str, ...]]:
             words.pop(0)
         if words and words[0] == tool:
             yield tuple(words[1:])
+        elif words[-1:] != [tool] and ("-m", tool) in pairwise(words):
+            yield tuple(words[words.index("-m") + 2 :])
 
 
 def inline_commands(page: Path) -> Iterator[Shown]:

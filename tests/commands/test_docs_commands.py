@@ -49,11 +49,13 @@ RUN: Final = {
     "validate rows.jsonl --golden golden.jsonl --card card.yaml --policy policy.yaml": {0, 10},
     "validate datasets/support-intent/v1.0.0.train.jsonl --golden evals/support-intent/golden.jsonl": {0, 10},
     "data diff support-intent --base main": {0},
-    "data adopt test.jsonl --as cases --id-prefix golden --out evals/support-intent/golden.jsonl": {0},
-    "data cluster evals/support-intent/golden.jsonl --out clustered.jsonl": {0},
+    "data adopt test.jsonl --as cases --id-prefix golden-b --out more.jsonl": {0},
+    "data cluster more.jsonl --out clustered.jsonl": {0},
+    "init tickets --data tickets.jsonl --reviewed --locale en": {0},
+    "init tickets --data tickets.jsonl --system-prompt 'Route the ticket.' --reviewed --locale en": {0},
     "data adopt train.jsonl --source human --reviewed --locale en --id-prefix row --without "
     "evals/support-intent/golden.jsonl --system 'Route the ticket.' --out rows.jsonl": {0},
-    "data split rows.jsonl --version 1.0.0 --out datasets/support-intent": {0},
+    "data split rows.jsonl --version 1.1.0 --out datasets/support-intent": {0},
     "data scrub rows.jsonl --out scrubbed --mapping ../mapping.json": {0},
     "data export datasets/support-intent/v1.0.0.train.jsonl --target trl --out rows.trl.jsonl": {0},
     "plan --base main": {0},
@@ -141,6 +143,7 @@ ELSEWHERE: Final = {
     "watch sample": ("needs a request log", "commands/test_watch_actions.py"),
     "watch shadow": ("needs a request log", "commands/test_watch_actions.py"),
     "watch": ("needs a request log, a ledger or GitHub", "commands/test_watch.py"),
+    "doctor": ("looks at this machine", "commands/test_doctor_whole.py"),
     "init --protect": ("needs GitHub", "commands/test_init_protect.py"),
     "calibrate --labels labels.jsonl": ("needs a judge and people's labels", "commands/test_judged.py"),
 }
@@ -251,6 +254,8 @@ def template(tmp_path_factory: pytest.TempPathFactory, server: OpenAIServer) -> 
     for name, source in (
         ("golden.jsonl", "evals/support-intent/golden.jsonl"),
         ("cases.jsonl", "evals/support-intent/golden.jsonl"),
+        ("more.jsonl", "evals/support-intent/golden.jsonl"),
+        ("tickets.jsonl", "datasets/support-intent/v1.0.0.train.jsonl"),
         ("card.yaml", "datasets/support-intent/card.yaml"),
         ("policy.yaml", "evals/policy.yaml"),
     ):
@@ -292,8 +297,8 @@ def test_a_command_of_the_documentation_does_what_it_says(
         (root / "answers.jsonl").unlink()
         if words[1] == "import":
             assert main(["store", "export", "answers.jsonl"]) == 0
-    if words[:2] == ["data", "split"]:
-        shutil.rmtree(root / "datasets" / "support-intent")
+    if words[:2] == ["data", "adopt"]:
+        (root / words[words.index("--out") + 1]).unlink(missing_ok=True)
     if words[0] == "record":
         shutil.rmtree(root / "evals" / "support-intent" / "old")
     if words[:2] == ["registry", "rollback"]:
