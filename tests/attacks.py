@@ -85,6 +85,12 @@ ATTACKS: Final[list[Attack]] = [
         f"{_JUDGED}::test_results_of_another_change_count_for_nothing",
     ),
     Attack(
+        "push before the record",
+        "pushes another prompt or card after its model was evaluated and before the verdict is recorded",
+        "refused: a run is recorded for the commit, prompts and manifest that it was made of",
+        f"{_JUDGED}::test_a_run_is_not_recorded_for_what_was_pushed_after_it",
+    ),
+    Attack(
         "planted archive",
         "puts an archive on the results branch that the ledger does not know",
         "results-not-recorded, and no verdict",

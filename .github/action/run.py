@@ -34,7 +34,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "publish": {"base-ref": "--base", "pull": "--pull"},
     "approve": {"pull": "--pull", "alias": "--alias", "digest": "--digest", "head-sha": "--head-sha"},
     "train": {"pull": "--pull", "alias": "--alias", "digest": "--digest", "head-sha": "--head-sha"},
-    "registry record": {"base-ref": "--base", "pull": "--pull"},
+    "registry record": {"base-ref": "--base", "pull": "--pull", "head-sha": "--head-sha"},
     "poll": {},
     "watch": {},
     "reevaluate": {"base-ref": "--base"},

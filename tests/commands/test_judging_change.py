@@ -274,6 +274,30 @@ def test_a_run_of_another_change_is_not_recorded(judged: Judged, capsys: pytest.
     assert "another training file than this change has" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("moved", ["prompt", "card", "head"])
+def test_a_run_is_not_recorded_for_what_was_pushed_after_it(
+    judged: Judged, capsys: pytest.CaptureFixture[str], moved: str
+) -> None:
+    world, files = judged.world, judged.world.dataset()
+    if moved == "prompt":
+        files["evals/toy/prompts/v1.yaml"] = "version: 1\nsystem: Answer in French.\n"
+    if moved == "card":
+        card = str(files["datasets/toy/card.yaml"])
+        files["datasets/toy/card.yaml"] = card.replace("epochs: 3", "epochs: 9")
+    pushed = world.commit(files, message="pushed while it was evaluated")
+    words = ["--root", str(judged.tree), *LEDGER, "--results-branch", "--base", "origin/main"]
+    words += ["--pull", str(world.open(pushed))]
+    words += ["--head-sha", judged.head] if moved == "head" else []
+    assert main(["registry", "record", str(judged.run), *words]) == 2
+    sentence = {
+        "prompt": "were asked for with another prompt than this change has",
+        "card": "were measured with another training manifest than this change has",
+        "head": "moved on since it was run, so the run is not of what it holds now",
+    }[moved]
+    assert sentence in capsys.readouterr().err
+    assert moved == "head" or not world.one(pushed).found
+
+
 def test_a_lower_bar_alone_is_told_by_both_rulers_and_needs_its_owners(judged: Judged) -> None:
     world, before = judged.world, judged.world.main
     policy = git(world.origin, "show", "refs/heads/main:evals/policy.yaml")

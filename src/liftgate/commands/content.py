@@ -68,6 +68,7 @@ class Hashes:
     waivers_sha256: str | None
     train_sha256: str
     validation_sha256: str | None
+    prompts: Mapping[str, str]
     manifest_digest: str | None
 
     @classmethod
@@ -88,6 +89,7 @@ class Hashes:
             _sha256(folder / WAIVERS),
             release.train.sha256,
             None if release.validation is None else release.validation.sha256,
+            {name: suite.prompt(arm).sha256 for name, arm in suite.suite.arms.items()},
             manifest_digest,
         )
 
@@ -107,6 +109,9 @@ class Hashes:
                 yield _refused(
                     f"the stored results were measured with another {_WORDS[name]} than this change has"
                 )
+        asked = {name: sha256 for name, sha256 in lineage["prompts"].items() if sha256 is not None}
+        if any(self.prompts.get(name) != sha256 for name, sha256 in asked.items()):
+            yield _refused("the stored results were asked for with another prompt than this change has")
         if report["ruler"]["source"] != "base ref":
             yield _refused("the stored results were measured by a ruler that is not a commit's")
 

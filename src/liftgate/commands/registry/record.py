@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     change.add_argument("--base", metavar="REF", help="the commit that the ruler was read from")
     change.add_argument("--head", metavar="REF", default="HEAD", help="the change (default: HEAD)")
     change.add_argument("--pull", type=int, metavar="N", help="the change is the head of this pull request")
+    change.add_argument(
+        "--head-sha",
+        metavar="SHA",
+        help="with --pull: the commit that was run; refuse when its head is another",
+    )
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -84,8 +90,9 @@ def _content_key(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
     import tempfile
 
     from liftgate.commands.content import Hashes, hashes_at, key_of
+    from liftgate.commands.local_terms import manifest_of
     from liftgate.commands.pull_tree import complete_history, fetch_pull, pull_tree
-    from liftgate.project import plan_of, ruler_of
+    from liftgate.project import plan_of, read_subject, ruler_of
     from liftgate.registry.models import read_models
     from liftgate.repository import show
 
@@ -97,11 +104,20 @@ def _content_key(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
     head = arguments.head
     if arguments.pull is not None:
         head = fetch_pull(root, arguments.pull, arguments.results_branch)
+        if arguments.head_sha not in {None, head}:
+            raise InputError(
+                f"pull/{arguments.pull} moved on since it was run, so the run is not of what it holds now",
+                hint="its new head is judged by itself",
+            )
         complete_history(root, arguments.base, head, arguments.results_branch)
     plan, base, head = plan_of(root, arguments.base, head)
     with pull_tree(root, head, [alias]) as pull, tempfile.TemporaryDirectory(prefix="liftgate-") as folder:
         ruler = ruler_of(pull.root, Path(folder), base, plan, alias)
-        problems = [*pull.findings, *Hashes.of(pull, ruler, alias, None).differences(report)]
+        digest = None
+        with contextlib.suppress(InputError):
+            # A local base that only this machine's folder names has no revision here.
+            digest = manifest_of(read_subject(pull.root, alias)).digest
+        problems = [*pull.findings, *Hashes.of(pull, ruler, alias, digest).differences(report)]
         registry = show(root, head, "models.yaml")
         models = None if registry is None else read_models(registry, "models.yaml")
         key = key_of(alias, plan, pull.files, hashes_at(root, base, "evals"), models)
