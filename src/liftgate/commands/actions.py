@@ -70,8 +70,22 @@ class Actions:
             )
             return ExitCode.BAD_INPUT
         module = import_module(f"{self.package}{action}")
-        parser = argparse.ArgumentParser(
-            prog=f"liftgate {self.command} {action}", description=self.texts[action]
-        )
-        module.add_arguments(parser)
-        return int(module.run(parser.parse_args(words)))
+        return int(module.run(self.parser_of(action).parse_args(words)))
+
+    def parser_of(self, action: str) -> argparse.ArgumentParser:
+        """The parser of one action."""
+        from liftgate.commands.parsing import Parser
+
+        name = f"{self.command} {action}"
+        parser = Parser(prog=f"liftgate {name}", description=self.texts[action], examples_of=name)
+        import_module(f"{self.package}{action}").add_arguments(parser)
+        return parser
+
+
+def action_parsers(command: str) -> dict[str, tuple[str, argparse.ArgumentParser]]:
+    """Action → what it is for and its parser; empty for a command that has none."""
+    module = import_module(f"liftgate.commands.{command.replace('-', '_')}")
+    found = getattr(module, "_COMMAND", None)
+    if not isinstance(found, Actions):
+        return {}
+    return {name: (text, found.parser_of(name)) for name, text in found.texts.items()}
