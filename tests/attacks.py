@@ -211,6 +211,12 @@ ATTACKS: Final[list[Attack]] = [
         f"{_CONTENT}::test_a_value_that_is_none_is_told_with_its_line",
     ),
     Attack(
+        "ruler among the reports",
+        "calls an alias `reports`, so that its golden set lies where only evidence is looked for",
+        "unknown-alias",
+        f"{_CONTENT}::test_an_alias_does_not_hide_its_ruler_among_the_reports",
+    ),
+    Attack(
         "another base",
         "opens the pull request against a branch with rules of its own",
         "not-the-default-branch",

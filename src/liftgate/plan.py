@@ -118,6 +118,7 @@ def make_plan(
         kind: Kind = "rollback" if transition == "rollback" and alone else "promotion"
         kinds.setdefault(alias, set()).add(kind)
     findings = [*_odd(given), *_special(changed, paths), *_split(gated), *_unknown(kinds, known)]
+    findings += _reserved(changed, transitions)
     ordered = {alias: tuple(k for k in KINDS if k in found) for alias, found in sorted(kinds.items())}
     if transitions:
         only_rollback = alone and all(t == "rollback" for t in transitions.values())
@@ -192,6 +193,18 @@ def _unknown(kinds: Mapping[str, set[Kind]], known: set[str]) -> Iterable[Findin
             f"{alias!r} has no suite in the base branch; land evals/{alias}/ first, in a pull request of its own",
             f"evals/{alias}/suite.yaml",
         )
+
+
+def _reserved(changed: Iterable[Changed], transitions: Mapping[str, str]) -> Iterable[Finding]:
+    """`evals/reports/` holds evidence, so the ruler of an alias of that name would be nobody's to look at."""
+    places = [change.path for change in changed if change.status != "deleted"]
+    taken = [
+        each for each in places if each == "evals/reports/suite.yaml" or each.startswith("datasets/reports/")
+    ]
+    taken += ["models.yaml"] if transitions.get("reports") == "promotion" else []
+    if taken:
+        message = "`reports` is no name of an alias: evals/reports/ is where reports lie; choose another"
+        yield Finding("unknown-alias", Severity.ERROR, message, taken[0])
 
 
 def _odd(changed: Iterable[Changed]) -> Iterable[Finding]:

@@ -59,3 +59,19 @@ def test_a_value_that_is_none_is_told_with_its_line(world: ChangeWorld, value: s
     (found,) = report.findings
     assert (report.state, found.rule) == ("block", "unreadable-change")
     assert found.message.endswith("models.yaml:2 $.version: is not a value that can be read")
+
+
+def test_an_alias_does_not_hide_its_ruler_among_the_reports(world: ChangeWorld) -> None:
+    names = ("golden.jsonl", "suite.yaml", "prompts/v1.yaml")
+    ruler = {f"evals/reports/{name}": at_main(world, f"evals/toy/{name}") for name in names}
+    ruler["evals/reports/suite.yaml"] = ruler["evals/reports/suite.yaml"].replace("toy", "reports")
+    registry = at_main(world, "models.yaml")
+    entry = registry.split("  toy:\n", 1)[1]
+    for files in (
+        ruler,
+        {"datasets/reports/card.yaml": "version: 1\n"},
+        {"models.yaml": f"{registry}  reports:\n{entry}"},
+    ):
+        report = world.judge(world.commit(files))
+        assert report.state == "block"
+        assert "`reports` is no name of an alias" in "".join(found.message for found in report.findings)
