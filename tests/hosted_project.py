@@ -8,7 +8,7 @@ from typing import Any
 from liftgate.cli import main
 from liftgate.project import read_subject
 from openai_submissions import BASE
-from toy_project import row, write_jsonl
+from toy_project import DECISION, row, write_jsonl
 
 PLANTED = "zanzibar quicksilver"
 """Stands in rows; no output and no ledger entry may hold it."""
@@ -38,6 +38,7 @@ def make_hosted_project(root: Path, url: str, *, rows: int = 12, policy: str = "
         "arms:\n  candidate: {prompt: prompts/v1.yaml, model: candidate}\n"
     )
     written = policy or "trigger: {min_reviewed_rows: 5}\n"
+    (evals / "decision.yaml").write_text(DECISION)
     (root / "evals" / "policy.yaml").write_text(
         "version: 1\ndata: {min_rows: 5, min_rows_per_class: 2, validation_share: [0.05, 0.5]}\n" + written
     )

@@ -24,6 +24,21 @@ TICKETS = {
 }
 
 
+DECISION = """\
+version: 1
+alias: toy
+question: Why is it tuned?
+requirements: {must_cite_sources: false, policy_updates_per_month: 0, labels: 2, labels_stable_months: 9,
+  schema_fields: 1, locales: [en], labelled_rows: 40}
+paths_tried: [{path: prompt, outcome: it falls short}]
+recommendation: fine-tune
+reasons: [It is better.]
+owner: us
+decided_on: "2026-11-25"
+"""
+"""What a training that costs money needs; what was tried is not borne out by a report."""
+
+
 def answer(intent: str) -> str:
     return json.dumps({"intent": intent})
 
@@ -96,6 +111,7 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
     (evals / "prompts" / "v2.yaml").write_text(
         f"version: 1\nsystem: {SYSTEM}\nexamples:\n  - input: late parcel\n    output: '{answer('order')}'\n"
     )
+    (evals / "decision.yaml").write_text(DECISION)
     (evals / "suite.yaml").write_text(
         "version: 1\nalias: toy\ntask: classification\ngolden: golden.jsonl\nsafety: safety.jsonl\n"
         "primary_metric: exact_match\nsampling: {temperature: 0, max_tokens: 12, seed: 0}\ntruncated: score\n"

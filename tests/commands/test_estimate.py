@@ -109,6 +109,8 @@ hosting; 0.1 months at 1,000,000 requests a month, on 2026-11-29
 price from                  openai gpt-4o-mini at evals/prices.yaml:3: an invented page, 2026-11-20, 5 days ago
 datasets/toy/card.yaml: warning: 4 epochs over 24 rows teach the rows themselves; train at most 3 epochs, or on at \
 least 200 rows, and watch the validation loss [overfit-risk]
+evals/toy/decision.yaml:7: warning: the decision matrix cannot tell yet; missing: a report of what was tried by a \
+better prompt (without an arm), by one golden set [decision-incomplete]
 """
     )
     # 932 tokens and 235 of validation, by hand: (932 + 235) × 4 × 1.2 × 3 / 1M, and × 25 at the high end
@@ -166,6 +168,7 @@ def test_without_a_table_of_ends_a_hosted_training_is_blocked(tmp_path: Path) ->
     assert [(f["rule"], f["severity"]) for f in document["findings"]] == [
         ("sunset", "error"),
         ("sunset", "warning"),
+        ("decision-incomplete", "warning"),
     ]
 
 

@@ -375,7 +375,7 @@ def test_a_report_that_bears_nothing_out_is_told_and_never_counts(report: bytes 
     assert paper is not None
     assert [each.message for each in paper.silent] == [f"a better prompt: {said}"] * 2
     assert paper.advice.recommendation is None
-    assert _found(files) == [("decision-incomplete", "warning"), *[("path-not-measured", "warning")] * 2]
+    assert _found(files) == [("decision-incomplete", "warning")]
     assert _found(files, paid=False) == []
 
 

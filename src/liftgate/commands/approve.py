@@ -125,11 +125,16 @@ class Approval:
         from liftgate.commands.hosted_train import price_of
         from liftgate.commands.ledgers import repository
         from liftgate.commands.local_terms import Names, local_terms
+        from liftgate.commands.registry.evidence import in_tree
+        from liftgate.verdict.decision_paper import decision_findings
 
         arguments, subject = self.arguments, self.subject
         names = Names(arguments.author, repository(arguments.repository), arguments.change)
         if not subject.is_hosted:
-            return local_terms(subject, self.manifest, self.ruler, names, utc_now().date())
+            terms, findings = local_terms(subject, self.manifest, self.ruler, names, utc_now().date())
+            read, policy = in_tree(arguments.root), self.ruler.policy
+            said, _ = decision_findings(subject.card.alias, read, policy, paid=terms is None or terms.usd > 0)
+            return terms, [*findings, *said]
         priced = price_of(subject, self.ruler, arguments.root, self.ledger)
         hosted = HostedTraining(subject, self.ruler, self.ledger, priced, "", **vars(names))
         return hosted.terms(), hosted.forbidden()

@@ -73,6 +73,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Estimate, write, answer 0 or 10."""
+    from liftgate.commands.decisions import held_to_decision
     from liftgate.commands.ends import sunset_findings
     from liftgate.commands.forecasting import evaluation_cost
     from liftgate.files import pretty, read_bytes, write_json
@@ -99,6 +100,7 @@ def run(arguments: argparse.Namespace) -> int:
         unknown
     )
     result = result.with_findings(sunset_findings(ruler, registered, today, subject, result.pays_back_on))
+    result, _ = held_to_decision(result, arguments.root, arguments.alias, ruler.policy)
     document = {**result.to_dict(), **_foreseen(subject, base, ruler, calibrate=arguments.calibrate)}
     if arguments.out:
         write_json(arguments.out, document)

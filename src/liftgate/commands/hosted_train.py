@@ -85,6 +85,7 @@ def ruler_at(arguments: argparse.Namespace, subject: Subject) -> Ruler:
 
 def price_of(subject: Subject, ruler: Ruler, root: Path, ledger: Ledger) -> Estimate:
     """The whole bill, with the end of the models and the month's other launches."""
+    from liftgate.commands.decisions import held_to_decision
     from liftgate.commands.ends import sunset_findings
     from liftgate.commands.estimate import estimate_training
     from liftgate.commands.forecasting import evaluation_cost
@@ -97,7 +98,8 @@ def price_of(subject: Subject, ruler: Ruler, root: Path, ledger: Ledger) -> Esti
     asked = evaluation_cost(subject, ruler, registered, ruler.suite(alias), None, registered.promoted)
     spent = spent_in(ledger, but=subject.manifest().digest)
     priced = estimate_training(subject, None, ruler, today, evaluation=asked, spent=spent)
-    return priced.with_findings(sunset_findings(ruler, registered, today, subject, priced.pays_back_on))
+    priced = priced.with_findings(sunset_findings(ruler, registered, today, subject, priced.pays_back_on))
+    return held_to_decision(priced, root, alias, ruler.policy)[0]
 
 
 def carry_on(hosted: HostedTraining, say: Say, *, create: bool) -> Job | None:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from liftgate.commands.change_check import check_alias
 from liftgate.commands.data_diff import release_diff
+from liftgate.commands.decisions import held_to_decision
 from liftgate.commands.ends import sunset_findings
 from liftgate.commands.estimate import estimate_training
 from liftgate.commands.evidence import write_evidence
@@ -177,6 +178,8 @@ class StaticStages:
                 self.ruler, registered, self.today, subject, priced.pays_back_on, promoting=promoting
             )
         )
+        if "data" in self.plan.aliases.get(self.alias, ()):
+            priced, _ = held_to_decision(priced, self.root, self.alias, self.ruler.policy)
         write_json(self.folder / "estimate.json", priced.to_dict())
         self.findings += priced.findings
         self.estimate = priced.to_report(nothing)

@@ -162,6 +162,7 @@ def _train(
     arguments: argparse.Namespace, subject: Subject, base: Base, ruler: Ruler, say: Callable[[str], None]
 ) -> Adapter | None:
     """Price it, look for its approval, train; None, said, when it must not start."""
+    from liftgate.commands.decisions import held_to_decision
     from liftgate.commands.estimate import as_text, estimate_training
     from liftgate.commands.hosted_flow import HostedWords
     from liftgate.commands.hosted_train import as_line
@@ -171,6 +172,7 @@ def _train(
 
     manifest = subject.manifest(base.revision)
     priced = estimate_training(subject, base, ruler, datetime.datetime.now(datetime.UTC).date())
+    priced, _ = held_to_decision(priced, arguments.root, arguments.alias, ruler.policy)
     say(as_text(priced))
     if blocks(priced.findings):
         return None

@@ -199,4 +199,3 @@ def _against(paper: Paper, *, paid: bool) -> Iterator[Finding]:
     elif not advice.decided and paid:
         why = f"the decision matrix cannot tell yet; missing: {'; '.join(advice.missing)}"
         yield Finding("decision-incomplete", Severity.WARNING, why, paper.path, line)
-        yield from paper.silent
