@@ -149,8 +149,9 @@ class Tallies:
             return False
         if not plain:
             return False
-        for head in set(heads) - self._minutes.keys():
-            self._read_time(f"{head}00Z")
+        for head in set(heads):
+            if head not in self._minutes:
+                self._read_time(f"{head}00Z")
         minute = list(map(self._minutes.get, heads))
         times = [each for each in minute if each is not None]
         first = self.first
