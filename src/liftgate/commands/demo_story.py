@@ -197,16 +197,10 @@ class Story:
 
     def _shadow(self, day: float, served: Callable[[str], str], metric: str) -> Path:
         """Make a request log of the golden answers as the variant serves them, and its shadow report."""
-        from liftgate.files import read_bytes, write_json
-
         log, out = self.folder / f"requests-{self.acts}.jsonl", self.folder / "shadow.json"
-        lines = list(self._requests(day, served))
-        log.write_text("".join(f"{json.dumps(line)}\n" for line in lines), "utf-8")
+        log.write_text("".join(f"{json.dumps(line)}\n" for line in self._requests(day, served)), "utf-8")
         where = ["--log", str(log), "--metric", metric, "--out", str(out), *self._places()[:2]]
         self.say(_indented(self._liftgate("watch", "shadow", self.alias, VARIANT, *where, may={0, 10})))
-        worse = [{"request_id": line["id"]} for line in lines if line["status"] == "error"]
-        if worse:
-            write_json(out, {**json.loads(read_bytes(out)), "regressions": worse})
         return out
 
     def _requests(self, day: float, served: Callable[[str], str]) -> Iterator[Mapping[str, Any]]:
