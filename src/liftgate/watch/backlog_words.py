@@ -156,8 +156,8 @@ def judge_note(
     else:
         metric, pairs, kappa = measured
         known = (
-            f"Its κ ({escape(metric, _CELL)}) is {kappa:.2f} from {numbers.plural(pairs, 'human pair')} (the policy wants "
-            f"{policy.judge.min_kappa:.2f} from {policy.judge.min_human_pairs})"
+            f"Its κ ({escape(metric, _CELL)}) is {kappa:.2f} from {numbers.plural(pairs, 'human pair')} (the policy "
+            f"wants {policy.judge.min_kappa:.2f} from {policy.judge.min_human_pairs})"
         )
     return (
         f"**{numbers.plural(len(wrong), 'grade')} of the judge of {escape(alias, _CELL)} may be wrong, say "
