@@ -451,6 +451,12 @@ ATTACKS: Final[list[Attack]] = [
         f"{_APPROVAL}::test_who_wrote_a_commit_of_it_does_not_approve_either",
     ),
     Attack(
+        "own approval behind many commits",
+        "writes a commit beyond the 250 that GitHub lists of a pull request, and approves it",
+        "not approved: who wrote it is not known",
+        f"{_APPROVAL}::test_a_writer_does_not_hide_behind_more_commits_than_github_lists",
+    ),
+    Attack(
         "approval of another change",
         "opens a pull request with the rows of one that was approved",
         "approval-missing: it is for another change",

@@ -112,6 +112,15 @@ def test_who_wrote_a_commit_of_it_does_not_approve_either(world: PullWorld, refu
     refused(world.approve(digest, "--from-run", run), "owner wrote the change and cannot approve it")
 
 
+def test_a_writer_does_not_hide_behind_more_commits_than_github_lists(
+    world: PullWorld, refused: Refused
+) -> None:
+    digest = world.open(author="ann")
+    world.repo.label(7, LABEL, by="owner")
+    world.repo.pulls[7].writers = ["ann"] * 250
+    refused(world.approve(digest, "--from-label"), "GitHub does not name the writers of all")
+
+
 def test_an_approval_is_not_worth_anything_for_another_pull_request(
     world: PullWorld, refused: Refused
 ) -> None:

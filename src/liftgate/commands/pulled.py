@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from liftgate.github.api import GitHub, PullRequest
     from liftgate.plan import Plan
 
+# GitHub lists so many commits of a pull request and no more, on three pages.
+_MOST_COMMITS = 250
 _MOST_COMMIT_PAGES = 3
 _SHA = re.compile(r"[0-9a-f]{40}")
 
@@ -139,10 +141,13 @@ def still_there(at: Pulled) -> PullRequest:
 
 
 def authors_of(github: GitHub, pull: PullRequest) -> tuple[str, ...]:
-    """Every account that is known to have written it: who opened it, and who wrote or committed its commits."""
+    """Every account that is known to have written it: who opened it, and who wrote or committed its commits.
+
+    Raises `NotThisPull` where GitHub lists not all of its commits, so that a writer could be missing.
+    """
     from liftgate.github.api import GitHubRefused
 
-    found = [pull.author]
+    found, seen = [pull.author], 0
     for page in range(1, _MOST_COMMIT_PAGES + 1):
         commits = github.request("GET", f"/pulls/{pull.number}/commits?per_page=100&page={page}")
         if not isinstance(commits, list):
@@ -152,8 +157,14 @@ def authors_of(github: GitHub, pull: PullRequest) -> tuple[str, ...]:
                 account = commit.get(role) if isinstance(commit, dict) else None
                 if isinstance(account, dict) and isinstance(account.get("login"), str):
                     found.append(account["login"])
+        seen += len(commits)
         if len(commits) < 100:
             break
+    if seen >= _MOST_COMMITS:
+        raise NotThisPull(
+            f"pull/{pull.number} has {_MOST_COMMITS} commits or more, and GitHub does not name the writers of all",
+            hint="squash it, so that everybody who wrote it is known",
+        )
     return tuple(dict.fromkeys(found))
 
 
