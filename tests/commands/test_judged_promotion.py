@@ -36,7 +36,7 @@ CHECKLIST = """\
 | gateway entry | ✓ done | models.yaml:8, a model at openai |
 | flag off by default | ✓ done | toy-v1 was at 0% in {first}, the first commit that has it |
 | rollback runbook | ✓ done | docs/rollback.md |
-"""
+"""  # noqa: E501
 
 
 def test_a_promotion_is_told_with_its_checklist(tmp_path: Path) -> None:

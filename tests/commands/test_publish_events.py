@@ -38,7 +38,7 @@ def test_a_gate_that_starts_takes_an_old_success_back_at_once(
     assert world.publish() == 0
     assert world.statuses(sha)[0] == ("pending", "judging this commit")
     (comment,) = world.comments()
-    assert "**In progress, do not merge yet: this change is being judged" in comment["body"]
+    assert "**In progress, do not merge yet: judging this change" in comment["body"]
     before = len(world.server.writes)
     assert world.publish() == 0
     assert world.server.writes[before:] == []
