@@ -16,6 +16,7 @@ from world import World, make_world
 from openai_server import OpenAIServer
 from toy_project import answer, make_project
 
+pytestmark = pytest.mark.acceptance
 HARD = ("order-1", "billing-0")
 SHADOW = "evals/reports/toy/v1.0.0.shadow.json"
 BODY = (Path(__file__).parent.parent / "snapshots" / "backlog-scheduled.md").read_text("utf-8")

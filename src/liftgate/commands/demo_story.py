@@ -6,17 +6,19 @@ merge) are lines of text, and callers are not, so the models' answers to the gol
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from importlib import import_module
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from liftgate.commands.demo import git, needed, without_variants
-from liftgate.errors import InputError
+from liftgate.errors import InputError, LiftgateError
 from liftgate.report.folded import folded
 
 if TYPE_CHECKING:
@@ -289,11 +291,16 @@ class Story:
 
     def _liftgate(self, *words: str, may: set[int] | None = None) -> str:
         """What a command says, run as a person would."""
-        from liftgate.cli import main
-
+        module = import_module(f"liftgate.commands.{words[0].replace('-', '_')}")
+        parser = argparse.ArgumentParser(prog=f"liftgate {words[0]}")
+        module.add_arguments(parser)
         said = StringIO()
         with redirect_stderr(said), redirect_stdout(said):
-            code = main(words)
+            try:
+                code = int(module.run(parser.parse_args(words[1:])))
+            except LiftgateError as error:
+                code = error.exit_code
+                said.write(str(error))
         shown = " ".join(word for word in words if not word.startswith("/"))
         if code not in (may or {0}):
             raise InputError(
