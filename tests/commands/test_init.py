@@ -89,7 +89,7 @@ written:
 golden set, a proposal: 207 cases; 207 were wanted
 
 to be said by people:
-  evals/desk/decision.yaml: its questions; nothing is promoted before they are answered
+  evals/desk/decision.yaml: its questions; nothing is paid for or promoted before they are answered
   evals/desk/golden.jsonl: has a person looked at every case?
   evals/desk/safety.jsonl: a start of a few cases; which failure of yours must never happen?
   datasets/desk/card.yaml: owner, licence, data_classification, description, provenance, personal_data
@@ -211,6 +211,38 @@ def test_json_answers_are_extracted_and_graded_field_by_field(
         "number",
         "name",
     }
+    assert validated(tmp_path / "new", capsys)[0] == "pass"
+
+
+def test_json_answers_of_a_few_kinds_are_classes_by_their_first_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [
+        {"input": question, "output": json.dumps({"intent": label, "priority": ("high", "low")[index % 2]})}
+        for index, (question, label) in enumerate(questions(900))
+    ]
+    assert (
+        init(write_lines(tmp_path / "rows.jsonl", rows), tmp_path / "new", "--system-prompt", "Route it.")
+        == 0
+    )
+    suite = load((tmp_path / "new/evals/desk/suite.yaml").read_bytes(), "suite.yaml", "suite").data
+    assert (suite["task"], suite["buckets"]) == ("classification", ["intent"])
+    row = rows_of(tmp_path / "new/datasets/desk/v1.0.0.train.jsonl")[0]
+    assert row["metadata"]["label"] == json.loads(row["messages"][-1]["content"])["intent"]
+    assert validated(tmp_path / "new", capsys) == ("pass", set())
+
+
+def test_free_text_asks_for_a_scorer_that_suits_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"prompt": asked, "completion": f"{answer} indeed"} for (asked, _), (answer, _) in
+            zip(questions(300), questions(300, seed=1), strict=True)]  # fmt: skip
+    assert (
+        init(write_lines(tmp_path / "rows.jsonl", rows), tmp_path / "new", "--system-prompt", "Write.") == 0
+    )
+    said = capsys.readouterr().out
+    assert "task: style (by the answers)" in said
+    assert "evals/desk/suite.yaml: exact_match asks too much of free text" in said
     assert validated(tmp_path / "new", capsys)[0] == "pass"
 
 

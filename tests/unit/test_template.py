@@ -144,6 +144,9 @@ def test_the_card_and_the_registry_name_the_files_that_are_there() -> None:
     [
         ("evals/policy.yaml", "policy"),
         ("evals/prices.yaml", "prices"),
+        ("evals/sunsets.yaml", "sunsets"),
+        ("evals/support-intent/prompts/prompt-v1.yaml", "prompt"),
+        ("evals/support-intent/prompts/prompt-v2.yaml", "prompt"),
         ("evals/support-intent/suite.yaml", "suite"),
         ("evals/support-intent/decision.yaml", "decision"),
         ("datasets/support-intent/card.yaml", "card"),
@@ -156,4 +159,4 @@ def test_every_yaml_names_its_schema_and_the_command_to_try(path: str, schema: s
     first, second = text.splitlines()[:2]
     named = (ROOT / path).parent / first.removeprefix("# yaml-language-server: $schema=")
     assert named.resolve() == (ROOT / "src" / "liftgate" / "schemas" / f"{schema}.schema.json").resolve()
-    assert "liftgate" in second or schema == "decision"
+    assert "liftgate" in second or schema in {"decision", "prompt"}

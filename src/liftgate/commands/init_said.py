@@ -38,7 +38,7 @@ def said(
         _read(arguments, source, answers, proposal, whence),
         _written(new, extended, kept, dry_run=arguments.dry_run),
         _golden(proposal, power),
-        _open(naming, arguments),
+        _open(naming, arguments, answers),
         _next(arguments.root, naming, [*new, *extended], dry_run=arguments.dry_run),
     ]
     return "\n".join(block for block in blocks if block)
@@ -85,13 +85,17 @@ def _golden(proposal: Proposal, power: Sequence[Finding]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _open(naming: Naming, arguments: argparse.Namespace) -> str:
+def _open(naming: Naming, arguments: argparse.Namespace, answers: Answers) -> str:
     alias = naming.alias
     lines = [
-        f"  evals/{alias}/decision.yaml: its questions; nothing is promoted before they are answered",
+        f"  evals/{alias}/decision.yaml: its questions; nothing is paid for or promoted before they are answered",
         f"  evals/{alias}/golden.jsonl: has a person looked at every case?",
         f"  evals/{alias}/safety.jsonl: a start of a few cases; which failure of yours must never happen?",
     ]
+    if answers.task == "style":
+        lines.append(
+            f"  evals/{alias}/suite.yaml: exact_match asks too much of free text; which scorer or judge does not?"
+        )
     missing = [
         name
         for name, value in (

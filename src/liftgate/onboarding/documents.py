@@ -114,7 +114,7 @@ def decision(naming: Naming, answers: Answers, rows: int) -> str:
     body = {"version": 1, "alias": naming.alias, "requirements": {**known, "labelled_rows": rows}}
     about = (
         "Why this alias is fine-tuned at all. Until people have answered the questions below, nothing of it is "
-        f"promoted. Try a change: liftgate registry promote {naming.alias} v1.0.0"
+        f"paid for or promoted. Try a change: liftgate registry promote {naming.alias} v1.0.0"
     )
     return _document(naming, 2, "decision", about, body) + _QUESTIONS
 

@@ -147,12 +147,18 @@ def _chosen(
     return chosen
 
 
+def _label(example: Example, answers: Answers) -> dict[str, str]:
+    """The class by its dimension: the answer itself, or the first field of a JSON answer. Empty without classes."""
+    if not answers.is_classified:
+        return {}
+    if not answers.fields:
+        return {"label": example.answer}
+    first = str(expectation(example.answer, answers)[answers.fields[0]])
+    return {answers.fields[0]: first} if first else {}
+
+
 def _case(example: Example, number: int, answers: Answers, provenance: Provenance) -> dict[str, Any]:
-    buckets = {"label": example.answer} if answers.is_classified and not answers.fields else {}
-    if answers.is_classified and answers.fields:
-        found = expectation(example.answer, answers)
-        first = str(found[answers.fields[0]])
-        buckets = {answers.fields[0]: first} if first else {}
+    buckets = _label(example, answers)
     locale = example.metadata.get("locale") or provenance.locale
     return {
         "id": f"golden-{number:04d}",
@@ -163,7 +169,8 @@ def _case(example: Example, number: int, answers: Answers, provenance: Provenanc
 
 
 def _row(example: Example, answers: Answers, system: str, provenance: Provenance) -> dict[str, Any]:
-    label = {"label": example.answer} if answers.is_classified and not answers.fields else {}
+    names = list(_label(example, answers).values())
+    label = {"label": names[0]} if names else {}
     locale = {"locale": provenance.locale} if provenance.locale else {}
     own = {key: value for key, value in example.metadata.items() if key != "id" or isinstance(value, str)}
     metadata = {
