@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from types import ModuleType
@@ -113,3 +115,6 @@ def test_the_workflow_of_the_readme_gives_the_action_inputs_that_it_has() -> Non
     assert workflow["permissions"] == {"contents": "read"}
     assert Path(step["uses"].split("@")[0]).name == "liftgate"
     assert len(block.splitlines()) <= 12
+    lint = Path(sys.executable).with_name("actionlint")
+    linted = subprocess.run([lint, "-"], input=block, capture_output=True, text=True, check=False)
+    assert (linted.returncode, linted.stdout) == (0, "")
