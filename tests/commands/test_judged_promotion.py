@@ -26,13 +26,13 @@ VARIANT = """\
 CHECKLIST = """\
 | before this is promoted | done | evidence |
 | --- | --- | --- |
-| decision document | **✗ missing** | there is no decision document |
 | dataset version | **✗ missing** | 1.0.0, its sha256 is not pinned |
 | held-out evaluation | **✗ missing** | manifest-missing, report-missing |
 | safety suite | **✗ missing** | not measured |
 | on-call | **✗ missing** | owner support, on-call not set |
 | cost projection | **? unknown** | the report does not price an answer of this model |
 | retrain trigger | **? unknown** | &#96;retrain_trigger&#96; is not set; the policy asks for 5 reviewed rows before a training |
+| decision document | ✓ done | evals/toy/decision.yaml |
 | gateway entry | ✓ done | models.yaml:8, a model at openai |
 | flag off by default | ✓ done | toy-v1 was at 0% in {first}, the first commit that has it |
 | rollback runbook | ✓ done | docs/rollback.md |
