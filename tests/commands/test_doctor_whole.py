@@ -17,6 +17,8 @@ pytest.importorskip("github")
 
 from github_server import GitHubServer
 from liftgate.cli import main
+from liftgate.commands.doctor_github import runners_of
+from liftgate.github.wire import Wire
 
 KEY = "sk-kestrel-0123456789"
 
@@ -191,6 +193,36 @@ def test_github_is_asked_before_and_after_it_is_protected(
         [("ok", "training-approval"), ("ok", "training"), ("ok", "eval")],
         [("ok", "liftgate-approve"), ("ok", "liftgate-watch")],
     ]  # fmt: skip
+
+
+class _Runners(http.server.BaseHTTPRequestHandler):
+    code = 200
+
+    def do_GET(self) -> None:
+        labels = [{"name": name} for name in ("self-hosted", "Linux", "GPU", "liftgate")]
+        body = json.dumps({"total_count": 1, "runners": [{"status": "online", "labels": labels}]}).encode()
+        self.send_response(self.code)
+        self.send_header("Content-Type", "application/json")
+        self.end_headers()
+        self.wfile.write(
+            body if self.code == 200 else b'{"message": "Resource not accessible by integration"}'
+        )
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.mark.parametrize(("code", "state"), [(200, "ok"), (403, "note")])
+def test_runners_are_listed_where_the_token_may(code: int, state: str) -> None:
+    kind = type("Runners", (_Runners,), {"code": code})
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        wire = Wire("t", f"http://127.0.0.1:{server.server_port}", lambda seconds: None)
+        line = runners_of(wire, "octo/toy")
+        server.shutdown()
+        thread.join()
+    assert line.state == state
 
 
 def test_a_token_that_sees_nothing_is_one_line(

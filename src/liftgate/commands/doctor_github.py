@@ -93,7 +93,7 @@ def _asked(
         except LiftgateError as error:
             yield Line("github", "fix", error.sentence, error.hint)
     if "local" in project.providers and (root / ".github/workflows/train.yml").is_file():
-        yield _runners(wire, repository)
+        yield runners_of(wire, repository)
 
 
 def _rulesets(wire: Wire, repository: str, root: Path) -> Iterator[Line]:
@@ -144,7 +144,8 @@ def _labels(wire: Wire, repository: str, root: Path) -> Iterator[Line]:
             yield Line("label", "ok", str(label["name"]))
 
 
-def _runners(wire: Wire, repository: str) -> Line:
+def runners_of(wire: Wire, repository: str) -> Line:
+    """Whether a runner takes the local training job, as far as this token may see."""
     from liftgate.github.api import GitHubRefused
 
     try:
