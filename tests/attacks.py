@@ -217,6 +217,12 @@ ATTACKS: Final[list[Attack]] = [
         f"{_CONTENT}::test_an_alias_does_not_hide_its_ruler_among_the_reports",
     ),
     Attack(
+        "weaker baseline",
+        "makes the prompt of base or of a cheaper arm worse, beside the rows that are held against it",
+        "rivals-moved: a warning that names the file",
+        f"{_CONTENT}::test_a_weaker_baseline_beside_the_rows_is_told",
+    ),
+    Attack(
         "another base",
         "opens the pull request against a branch with rules of its own",
         "not-the-default-branch",

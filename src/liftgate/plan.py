@@ -118,7 +118,7 @@ def make_plan(
         kind: Kind = "rollback" if transition == "rollback" and alone else "promotion"
         kinds.setdefault(alias, set()).add(kind)
     findings = [*_odd(given), *_special(changed, paths), *_split(gated), *_unknown(kinds, known)]
-    findings += _reserved(changed, transitions)
+    findings += [*_reserved(changed, transitions), *_rivals(gated)]
     ordered = {alias: tuple(k for k in KINDS if k in found) for alias, found in sorted(kinds.items())}
     if transitions:
         only_rollback = alone and all(t == "rollback" for t in transitions.values())
@@ -193,6 +193,21 @@ def _unknown(kinds: Mapping[str, set[Kind]], known: set[str]) -> Iterable[Findin
             f"{alias!r} has no suite in the base branch; land evals/{alias}/ first, in a pull request of its own",
             f"evals/{alias}/suite.yaml",
         )
+
+
+def _rivals(gated: Iterable[Classified]) -> Iterable[Finding]:
+    """Rows are held against base and other arms under the prompts of the same change, which can make these weaker."""
+    subject = [path for path in gated if path.role == "subject"]
+    with_rows = {path.alias for path in subject if path.kind == "data"}
+    for path in subject:
+        if path.kind == "evals" and path.alias in with_rows and path.status != "added":
+            yield Finding(
+                "rivals-moved",
+                Severity.WARNING,
+                "how base and the other arms are asked changes together with the rows, so the lift is not one over "
+                "what callers get today; read this file, or land it first",
+                path.path,
+            )
 
 
 def _reserved(changed: Iterable[Changed], transitions: Mapping[str, str]) -> Iterable[Finding]:

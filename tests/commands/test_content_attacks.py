@@ -75,3 +75,16 @@ def test_an_alias_does_not_hide_its_ruler_among_the_reports(world: ChangeWorld) 
         report = world.judge(world.commit(files))
         assert report.state == "block"
         assert "`reports` is no name of an alias" in "".join(found.message for found in report.findings)
+
+
+def test_a_weaker_baseline_beside_the_rows_is_told(world: ChangeWorld) -> None:
+    prompt = {"evals/toy/prompts/v1.yaml": "version: 1\nsystem: Say nothing.\n"}
+    suite = at_main(world, "evals/toy/suite.yaml") + "  other: {prompt: prompts/v1.yaml}\n"
+    for files in (prompt, {"evals/toy/suite.yaml": suite}):
+        told = world.judge(world.commit({**world.dataset(), **files})).findings
+        assert [(each.rule, each.severity, each.path) for each in told] == [
+            ("rivals-moved", "warning", next(iter(files)))
+        ]
+        assert world.judge(world.commit(files)).findings == ()
+    added = {"evals/toy/prompts/v2.yaml": "version: 1\nsystem: Route.\n"}
+    assert world.judge(world.commit({**world.dataset(), **added})).findings == ()

@@ -20,7 +20,8 @@ def test_two_queued_changes_of_one_alias_are_retrained_together(tmp_path: Path) 
     report = world.judge(group, merge_group=True)
     (outcome,) = report.outcomes
     assert (outcome.state, rules(outcome)) == ("block", ["retrain-together"])
-    (said,) = report.findings
+    assert sorted(each.rule for each in report.findings) == ["retrain-together", "rivals-moved"]
+    (said,) = (each for each in report.findings if each.rule == "retrain-together")
     assert said.message == (
         "#12, #14 are queued together and all change toy: each was judged alone, and no verdict exists for what they "
         "make together; take one out of the queue, merge the other, then retrain together"

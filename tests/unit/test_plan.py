@@ -55,7 +55,8 @@ def test_subject_and_ruler_in_one_change_must_be_split() -> None:
 
 def test_documents_are_subject_and_judges_and_scorers_are_ruler() -> None:
     data = "datasets/toy/v1.0.0.train.jsonl"
-    assert not plan_of(data, "evals/toy/documents/a/b.md").findings  # type: ignore[attr-defined]
+    (told,) = plan_of(data, "evals/toy/documents/a/b.md").findings  # type: ignore[attr-defined]
+    assert (told.rule, told.severity) == ("rivals-moved", "warning")
     for ruler in ("judges/faithfulness.yaml", "scorers/mine.py", "calibration.json"):
         assert plan_of(data, f"evals/toy/{ruler}").findings  # type: ignore[attr-defined]
 
@@ -63,7 +64,8 @@ def test_documents_are_subject_and_judges_and_scorers_are_ruler() -> None:
 def test_a_suite_that_changed_only_its_arms_is_subject() -> None:
     together = ("datasets/toy/v1.0.0.train.jsonl", "evals/toy/suite.yaml")
     assert plan_of(*together).findings  # type: ignore[attr-defined]
-    assert not plan_of(*together, arms_only=["toy"]).findings  # type: ignore[attr-defined]
+    (told,) = plan_of(*together, arms_only=["toy"]).findings  # type: ignore[attr-defined]
+    assert (told.rule, told.severity) == ("rivals-moved", "warning")
 
 
 def test_a_dataset_without_a_suite_in_the_base_lands_its_ruler_first() -> None:
