@@ -18,7 +18,7 @@ _CENT = Decimal("0.01")
 
 
 def memory_need(subject: Subject, base: Base, rows: Tokenized) -> dict[str, Any] | None:
-    """Bytes that one device will hold at most; None where the base's shape or its method says too little."""
+    """Bytes that one device will hold at most, a GPU or a CPU; None where shape or method say too little."""
     from liftgate.training.batching import length_grouped_order
     from liftgate.training.footprint import footprint, widest
     from liftgate.training.manifest import settings_of
@@ -43,10 +43,18 @@ def memory_need(subject: Subject, base: Base, rows: Tokenized) -> dict[str, Any]
     ]
     order = length_grouped_order([row.tokens for row in rows.train], settings["batch_size"], manifest.seed, 0)
     batch = widest(lengths, targets, order, layout.at_once)
-    # Where it will run is not known here: bf16 only where the card insists on it.
-    precision = "bf16" if settings["precision"] == "bf16" else "fp32"
-    need = footprint(shape, manifest.method, settings, batch, precision=precision)
-    return {**need.to_dict(), "rows_at_once": batch.rows, "longest_tokens": batch.width}
+    # Where it will run is not known here. `auto` is bf16 on a GPU that has it, and fp32 on every CPU.
+    asked = settings["precision"]
+    there = "fp32" if asked == "fp32" else "bf16"
+    here = "bf16" if asked == "bf16" else "fp32"
+    gpu = footprint(shape, manifest.method, settings, batch, precision=there)
+    cpu = footprint(shape, manifest.method, settings, batch, precision=here, on_cpu=True)
+    return {
+        "gpu": {"bytes": gpu.bytes, "precision": there, "parts": dict(gpu.parts)},
+        "cpu": {"bytes": cpu.bytes, "precision": here, "parts": dict(cpu.parts)},
+        "rows_at_once": batch.rows,
+        "longest_tokens": batch.width,
+    }
 
 
 def calibrated(subject: Subject, base: Base, rows: Tokenized, ruler: Ruler) -> dict[str, Any]:

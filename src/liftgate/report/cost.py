@@ -64,7 +64,8 @@ def machine_lines(estimate: Estimate) -> Lines:
     if memory := estimate.get("memory"):
         rows = numbers.plural(memory["rows_at_once"], "row")
         wide = f"with {rows} of up to {numbers.count(memory['longest_tokens'])} tokens at once"
-        lines.append(("memory", f"needs about {numbers.gibibytes(memory['bytes'])}, {wide}"))
+        gpu, cpu = (numbers.gibibytes(memory[device]["bytes"]) for device in ("gpu", "cpu"))
+        lines.append(("memory", f"needs about {gpu} on a GPU, {cpu} on a CPU, {wide}"))
     if measured := estimate.get("calibration"):
         each = f"{numbers.count(measured['steps'])} steps of {numbers.seconds(measured['seconds_per_step'])}"
         paid = "" if measured["usd"] is None else f", {numbers.usd(measured['usd'])}"

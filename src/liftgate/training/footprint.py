@@ -33,10 +33,6 @@ class Footprint:
         """All of it."""
         return sum(self.parts.values())
 
-    def to_dict(self) -> dict[str, Any]:
-        """The form in estimate.json."""
-        return {"bytes": self.bytes, "parts": dict(self.parts)}
-
 
 @dataclass(frozen=True)
 class Batch:
@@ -59,14 +55,20 @@ def widest(lengths: Sequence[int], targets: Sequence[int], order: Sequence[int],
 
 
 def footprint(
-    shape: Shape, method: str, settings: Mapping[str, Any], batch: Batch, *, precision: str
+    shape: Shape,
+    method: str,
+    settings: Mapping[str, Any],
+    batch: Batch,
+    *,
+    precision: str,
+    on_cpu: bool = False,
 ) -> Footprint:
     """What `method` holds at most with this batch. `settings` are the manifest's, `precision` fp32 or bf16."""
     size = _BF16 if precision == "bf16" else _FP32
     trained, first = _trained(shape, method, settings)
     parts = {
         "process": _PROCESS_BYTES,
-        "base": _base(shape, method, size),
+        "base": _base(shape, method, size, on_cpu),
         "trained": trained * (0 if method == "full" else _FP32),
         "gradients": trained * _FP32,
         "optimizer": trained * _ADAM,
@@ -76,11 +78,14 @@ def footprint(
     return Footprint({name: int(value) for name, value in parts.items() if value})
 
 
-def _base(shape: Shape, method: str, size: int) -> float:
+def _base(shape: Shape, method: str, size: int, on_cpu: bool) -> float:
     if method == "full":
         return shape.parameters * _FP32
     if method != "qlora":
         return shape.parameters * size
+    if on_cpu:
+        # The file stays mapped for what is not quantised, and quantising leaves half of what it went through unused.
+        return shape.parameters * size + shape.linear_weights * (_NF4 + size / 2)
     # One matrix at a time is written out to be multiplied with.
     largest = max((each.weights for each in shape.linears), default=0)
     return (shape.parameters - shape.linear_weights + largest) * size + shape.linear_weights * _NF4
