@@ -271,5 +271,17 @@ def test_the_loss_curve_spans_its_square_and_needs_two_points() -> None:
     assert drawn.validation is not None
     assert drawn.validation.at == "875"
     assert drawn.description == "Training loss fell from 2.000 at step 10 to 0.500 at step 30."
+    assert drawn.looks == ""
     assert curve([{"step": 10, "loss": 2.0}], None) is None
     assert curve([{"step": 1, "loss": 0.0}, {"step": 1, "loss": 0.0}], None) is not None
+
+
+def test_validation_losses_are_drawn_where_it_was_looked_at_them() -> None:
+    losses = [{"step": 0, "loss": 2.0}, {"step": 100, "loss": 1.0}]
+    looks = [{"step": 50, "loss": 1.0}, {"step": 100, "loss": 1.5}, {"step": 120, "loss": 9.0}]
+    drawn = curve(losses, 1.5, looks)
+    assert drawn is not None
+    assert drawn.looks == "500,500 1000,250"
+    one = curve(losses, 1.5, looks[:1])
+    assert one is not None
+    assert one.looks == ""

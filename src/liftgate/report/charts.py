@@ -67,6 +67,8 @@ class Curve:
     first_step: str
     last_step: str
     description: str
+    looks: str = ""
+    """Validation losses at their steps, where there are two of them or more."""
 
 
 @dataclass(frozen=True)
@@ -139,12 +141,17 @@ def forest(comparison: Mapping[str, Any], buckets: Sequence[Mapping[str, Any]]) 
     )
 
 
-def curve(losses: Sequence[Mapping[str, Any]], validation_loss: float | None) -> Curve | None:
-    """Training loss by step. None with fewer than two points."""
+def curve(
+    losses: Sequence[Mapping[str, Any]],
+    validation_loss: float | None,
+    looks: Sequence[Mapping[str, Any]] = (),
+) -> Curve | None:
+    """Training loss by step, and validation losses where it was looked at them. None with fewer than two points."""
     if len(losses) < 2:
         return None
     steps, values = [p["step"] for p in losses], [p["loss"] for p in losses]
-    top = max([*values, validation_loss or 0.0])
+    looks = [point for point in looks if min(steps) <= point["step"] <= max(steps)]
+    top = max([*values, validation_loss or 0.0, *(point["loss"] for point in looks)])
     step = _nice(top / 4)
     most = max(1, math.ceil(_near(top / step))) * step
     span = max(steps) - min(steps) or 1
@@ -170,6 +177,7 @@ def curve(losses: Sequence[Mapping[str, Any]], validation_loss: float | None) ->
         description=f"Training loss fell {told}."
         if values[-1] < values[0]
         else f"Training loss went {told}.",
+        looks=" ".join(f"{across(p['step'])},{down(p['loss'])}" for p in looks) if len(looks) > 1 else "",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftgate.report import numbers
-from liftgate.report.charts import MOST_ROWS, curve, forest, spreads
+from liftgate.report.charts import MOST_ROWS, Curve, curve, forest, spreads
 from liftgate.report.data_diff import data_diff_sentence, data_diff_tables
 from liftgate.report.escape import clean, visible
 from liftgate.report.facts import (
@@ -106,7 +106,7 @@ def view(report: Report, cases: PageCases, show: Show) -> dict[str, Any]:
         "has_cases": bool(report["cases"]) and None not in (report["base_arm"], report["candidate_arm"]),
         "answers_are": _answers_are(cases, show),
         "spreads": spreads(report["arms"]),
-        "curve": curve(training["losses"], training["validation_loss"]) if training else None,
+        "curve": _curve(training) if training else None,
         "losses": _losses(training),
         "diff": data_diff_sentence(diff) if diff else None,
         "diff_tables": data_diff_tables(diff) if diff else [],
@@ -215,6 +215,10 @@ def _unsafe(report: Report) -> list[dict[str, str]]:
         }
         for case in (safety["newly_unsafe"] if safety else [])
     ]
+
+
+def _curve(training: Mapping[str, Any]) -> Curve | None:
+    return curve(training["losses"], training["validation_loss"], training.get("validation_losses", ()))
 
 
 def _losses(training: Mapping[str, Any] | None) -> list[tuple[str, str]]:
