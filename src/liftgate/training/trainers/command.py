@@ -25,6 +25,7 @@ from liftgate.errors import InputError, Problem, ProviderError, StillRunning
 from liftgate.files import read_bytes, write_bytes, write_json
 from liftgate.training.adapters import Adapter
 from liftgate.training.rendering import TokenizedRow
+from liftgate.training.tuning.evidence import environment, paid
 from liftgate.training.tuning.foreign import check_foreign, take
 from liftgate.training.tuning.job import Job
 from liftgate.training.tuning.libraries import libraries
@@ -87,8 +88,10 @@ def train(job: Job) -> Adapter:
         "trainable_parameters": adapter.parameters,
         "adapted_modules": adapter.modules,
         "seconds": seconds,
+        **paid(job, seconds, 1),
         "resumed_from_step": 0,
         "versions": libs.versions,
+        "environment": environment(libs),
     }
     return publish_folder(job, adapter.copy_into, evidence)
 

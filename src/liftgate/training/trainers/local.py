@@ -11,7 +11,7 @@ import time
 from contextlib import ExitStack
 from typing import Any
 
-from liftgate.errors import InputError, LiftgateError, ProviderError, StillRunning
+from liftgate.errors import InputError, ProviderError, StillRunning
 from liftgate.progress import Progress
 from liftgate.training.adapters import Adapter
 from liftgate.training.tuning.arguments import look_aside, stopping_callback
@@ -137,7 +137,10 @@ class _Attempt:
             )
             try:
                 trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-            except LiftgateError:
+            except KeyboardInterrupt:
+                record.beat("stopped")
+                raise
+            except Exception:
                 record.beat("failed")
                 raise
         if watch.stop:
