@@ -94,11 +94,11 @@ def test_losses_are_written_a_line_a_step_while_it_trains(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        at_step(patched, 6, lambda: signal.raise_signal(signal.SIGTERM))
+        at_step(patched, 13, lambda: signal.raise_signal(signal.SIGTERM))
         assert train(project, tmp_path) == ExitCode.STILL_RUNNING
     lines = [json.loads(line) for line in (work_in(tmp_path) / "losses.jsonl").read_text().splitlines()]
-    assert [line["step"] for line in lines if "loss" in line][:6] == [1, 2, 3, 4, 5, 6]
-    assert [line["step"] for line in lines if "validation_loss" in line] == [4]
+    assert [line["step"] for line in lines if "loss" in line][:13] == list(range(1, 14))
+    assert [line["step"] for line in lines if "validation_loss" in line] == [12]
     assert set(lines[0]) == {"step", "loss", "learning_rate", "grad_norm"}
     beat = json.loads((work_in(tmp_path) / "heartbeat.json").read_text())
     assert (beat["state"], beat["steps"], beat["usd_per_hour"]) == ("stopped", 30, "3.60")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +14,8 @@ from liftgate.training.tuning.layout import Layout, lay_out
 from liftgate.training.tuning.libraries import Libraries
 
 EVAL_BATCH = 16
+# A look at every validation row costs a third of a training on as many; a curve needs few of them.
+MOST_LOOKS = 3
 
 
 def training_arguments(job: Job, libraries: Libraries, precision: str, layout: Layout) -> dict[str, Any]:
@@ -83,12 +86,17 @@ def stopping_callback(job: Job, libraries: Libraries) -> Any:
 
 
 def _looking(job: Job, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """At the validation rows, with every checkpoint."""
+    """At the validation rows: with every checkpoint where it may end the training, else a few times."""
     if not job.validation:
         return {}
+    every = settings["checkpoints"]["steps"]
+    if settings["early_stopping"] is None:
+        together = settings["batch_size"] * settings["gradient_accumulation"]
+        steps = settings["epochs"] * math.ceil(len(job.train) / together)
+        every *= max(1, math.ceil(steps / (MOST_LOOKS * every)))
     return {
         "eval_strategy": "steps",
-        "eval_steps": settings["checkpoints"]["steps"],
+        "eval_steps": every,
         "prediction_loss_only": True,
     }
 
