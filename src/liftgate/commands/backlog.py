@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.ledgers import add_ledger
+from liftgate.commands.registry.proposing import add_pull_request
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -58,18 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_ledger(where)
     what = parser.add_argument_group("what to do with it")
     what.add_argument("--write", action="store_true", help="write evals/ALIAS/backlog.jsonl in the work tree")
-    what.add_argument(
-        "--pull-request", action="store_true", help="propose it on a branch of its own, and ask to merge it"
-    )
-    what.add_argument("--base", metavar="BRANCH", help="with --pull-request (default: the default branch)")
-    what.add_argument(
-        "--remote", default="origin", metavar="NAME", help="with --pull-request (default: origin)"
-    )
-    what.add_argument(
-        "--repository",
-        metavar="OWNER/NAME",
-        help="with --pull-request (default: $GITHUB_REPOSITORY); the token is $GITHUB_TOKEN",
-    )
+    add_pull_request(what, "propose it on a branch of its own, and ask to merge it")
     parser.add_argument("--json", action="store_true", help="rows and words as one JSON object on stdout")
 
 

@@ -6,8 +6,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from liftgate.report import numbers
 from liftgate.report.charts import MOST_ROWS, Curve, curve, forest, spreads
@@ -24,6 +23,7 @@ from liftgate.report.facts import (
 from liftgate.report.headline import headline
 from liftgate.report.next_steps import next_steps
 from liftgate.report.page_cases import ANSWER_LIMITS, PageCases, page_cases
+from liftgate.report.page_template import TEMPLATES, page_template
 from liftgate.report.redaction import Show
 from liftgate.report.reviews import TO_FILL_IN, decided, decision_rows, to_decide
 from liftgate.report.tables import (
@@ -36,10 +36,6 @@ from liftgate.report.tables import (
 )
 from liftgate.report.validation import open_findings
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-TEMPLATES = Path(__file__).parent / "templates"
 TEXT_LIMIT = 2_000
 MESSAGE_LIMIT = 600
 NAME_LIMIT = 240
@@ -60,7 +56,7 @@ def render_html(report: Report, *, show: Show = "redacted") -> str:
     )
     cases = page_cases(report, show)
     # Markup marks what is ours (style, script) and JSON that cannot leave its element; all else is escaped.
-    return _template().render(
+    return page_template("report.html.j2", TEXT_LIMIT).render(
         view(report, cases, show),
         policy=policy,
         css=Markup(css),  # noqa: S704
@@ -231,24 +227,3 @@ def _losses(training: Mapping[str, Any] | None) -> list[tuple[str, str]]:
 @cache
 def _ours(name: str) -> str:
     return (TEMPLATES / name).read_text("utf-8").strip()
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_finalize,
-    )
-    return environment.get_template("report.html.j2")
-
-
-def _finalize(value: Any) -> Any:
-    # Plain text only: what carries __html__ is ours and stays as it is.
-    return clean(value, TEXT_LIMIT) if isinstance(value, str) and not hasattr(value, "__html__") else value

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from liftgate.report import numbers
-from liftgate.report.escape import clean
 from liftgate.report.html import csp_hash
+from liftgate.report.page_template import TEMPLATES, page_template
 from liftgate.report.status import Due, Month, Status, VariantStatus, lift_told, opening, why, worst
 from liftgate.report.status_chart import MOST_POINTS, timeline
 
-if TYPE_CHECKING:
-    from jinja2 import Template
-
-_TEMPLATES: Final = Path(__file__).parent / "templates"
 _BAND: Final = {"ok": "pass", "fail": "block"}
 _ICON: Final = {"ok": "✓", "fail": "✗"}
 _VERDICTS: Final = {"pass": "ok", "block": "fail"}
@@ -32,7 +27,7 @@ def render_status_html(status: Status) -> str:
     css = _css()
     policy = f"default-src 'none'; style-src '{csp_hash(css)}'; base-uri 'none'; form-action 'none'"
     # Only our own style is marked as safe; all else is escaped.
-    return _template().render(view(status), policy=policy, css=Markup(css))  # noqa: S704
+    return page_template("status.html.j2", _TEXT_LIMIT).render(view(status), policy=policy, css=Markup(css))  # noqa: S704
 
 
 def view(status: Status) -> dict[str, Any]:
@@ -146,25 +141,4 @@ def _month(month: Month, share: float) -> dict[str, str]:
 @cache
 def _css() -> str:
     # The look of the report's page, and what only this one has.
-    return "\n".join((_TEMPLATES / name).read_text("utf-8").strip() for name in ("report.css", "status.css"))
-
-
-@cache
-def _template() -> Template:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=_finalize,
-    )
-    return environment.get_template("status.html.j2")
-
-
-def _finalize(value: Any) -> Any:
-    # Plain text only: what carries __html__ is ours and stays as it is.
-    return clean(value, _TEXT_LIMIT) if isinstance(value, str) and not hasattr(value, "__html__") else value
+    return "\n".join((TEMPLATES / name).read_text("utf-8").strip() for name in ("report.css", "status.css"))

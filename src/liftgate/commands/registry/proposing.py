@@ -54,15 +54,9 @@ class Proposal:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What to do with the change beside printing it."""
-    parser.add_argument(
-        "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
-    )
-    parser.add_argument("--write", action="store_true", help="edit the file (default: print the diff only)")
-    parser.add_argument(
-        "--pull-request", action="store_true", help="make the change on the base branch and ask to merge it"
-    )
+def add_pull_request(parser: argparse._ActionsContainer, what: str) -> None:
+    """The options of a command that may propose its change; `what` is said of `--pull-request`."""
+    parser.add_argument("--pull-request", action="store_true", help=what)
     parser.add_argument("--base", metavar="BRANCH", help="with --pull-request (default: the default branch)")
     parser.add_argument(
         "--remote", default="origin", metavar="NAME", help="with --pull-request (default: origin)"
@@ -72,6 +66,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OWNER/NAME",
         help="with --pull-request (default: $GITHUB_REPOSITORY); the token is $GITHUB_TOKEN",
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What to do with the change beside printing it."""
+    parser.add_argument(
+        "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
+    )
+    parser.add_argument("--write", action="store_true", help="edit the file (default: print the diff only)")
+    add_pull_request(parser, "make the change on the base branch and ask to merge it")
     parser.add_argument(
         "--json", action="store_true", help="diff, title and body as one JSON object on stdout"
     )
