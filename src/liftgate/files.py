@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import filecmp
 import hashlib
 import os
 import sys
@@ -26,6 +27,7 @@ __all__ = [
     "read_bytes",
     "read_json",
     "replacing",
+    "same_files",
     "sha256_bytes",
     "sha256_file",
     "write_bytes",
@@ -142,6 +144,17 @@ def write_bytes(path: Path, data: bytes) -> None:
     """Write a file whole, or leave what was there."""
     with replacing(path) as temporary:
         temporary.write_bytes(data)
+
+
+def same_files(one: Path, other: Path) -> bool:
+    """Whether two folders hold the same files with the same bytes."""
+    names, others = (
+        sorted(each.relative_to(folder) for each in folder.rglob("*") if not each.is_dir())
+        for folder in (one, other)
+    )
+    if names != others:
+        return False
+    return all(filecmp.cmp(one / name, other / name, shallow=False) for name in names)
 
 
 def write_json(path: Path, data: Mapping[str, Any]) -> None:

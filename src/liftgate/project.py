@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,7 +23,7 @@ from liftgate.data.text import shown
 from liftgate.errors import InputError, LiftgateError
 from liftgate.evaluation.suite import Suite
 from liftgate.evaluation.suite_folder import SuiteFolder, read_suite
-from liftgate.files import read_bytes, read_json, sha256_bytes, sha256_file
+from liftgate.files import exclusively, read_bytes, read_json, same_files, sha256_bytes, sha256_file
 from liftgate.findings import Finding, Severity
 from liftgate.plan import Plan, make_plan
 from liftgate.policy import Policy
@@ -288,7 +289,18 @@ def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) ->
     if base is None:
         return Ruler(root, None)
     target = run / "ruler"
-    shutil.rmtree(target, ignore_errors=True)
+    # Two commands at once in one run folder read the same ruler: neither takes it away under the other.
+    with exclusively(run / ".ruler.lock"), tempfile.TemporaryDirectory(prefix=".ruler-", dir=run) as folder:
+        fresh = Path(folder) / "ruler"
+        _unpack(root, fresh, base, plan, alias)
+        if not same_files(fresh, target):
+            shutil.rmtree(target, ignore_errors=True)
+            fresh.rename(target)
+    return Ruler(target, base)
+
+
+def _unpack(root: Path, target: Path, base: str, plan: Plan, alias: str) -> None:
+    target.mkdir()
     fill_pointers(root, target, materialise(root, base, "evals", target))
     for path in plan.paths:
         # Arm prompts, and a suite that changed in nothing but its arms, are the subject: they come from the head.
@@ -301,7 +313,6 @@ def ruler_of(root: Path, run: Path, base: str | None, plan: Plan, alias: str) ->
                     )
                 (target / path.path).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(root / path.path, target / path.path)
-    return Ruler(target, base)
 
 
 def plan_of(root: Path, base: str, head: str) -> tuple[Plan, str, str]:

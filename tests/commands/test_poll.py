@@ -126,11 +126,8 @@ def test_two_trainings_started_at_once_are_one_job(world: PullWorld) -> None:
         subprocess.Popen(command, env=dict(os.environ), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         for _ in range(2)
     ]
-    codes = [process.wait(120) for process in both]
-    for process in both:
-        assert process.stderr is not None
-        process.stderr.close()
-    assert codes == [5, 5]
+    told = [process.communicate(timeout=120)[1].decode() for process in both]
+    assert [process.returncode for process in both] == [5, 5], told
     assert len(world.provider.jobs) == 1
     created = [call for call in world.provider.calls if call.startswith("POST ") and call.endswith("/jobs")]
     assert len(created) == 1

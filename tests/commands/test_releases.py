@@ -387,6 +387,26 @@ def test_the_ruler_of_the_base_follows_pointers_wherever_it_is_unpacked(tmp_path
     assert read_suite(root / "evals" / "toy" / "suite.yaml").golden_sha256 == sha(cases)
 
 
+def test_a_ruler_is_taken_away_only_where_the_base_holds_another(tmp_path: Path) -> None:
+    root = make_project(tmp_path / "project", tmp_path / "model")
+    git(root, "init", "-q")
+    for message in ("one", "two"):
+        (root / "evals" / "note.txt").write_text(message)
+        git(root, "add", "-A")
+        git(root, "commit", "-q", "-m", message)
+    run, plan = tmp_path / "run", Plan((), {}, ())
+    first = ruler_of(root, run, "HEAD", plan, "toy").folder
+    of_first = first.stat().st_ino
+    assert ruler_of(root, run, "HEAD", plan, "toy").folder.stat().st_ino == of_first
+    (first / "evals" / "left.txt").write_text("of nobody")
+    (first / "evals" / "policy.yaml").write_text("edited: true")
+    again = ruler_of(root, run, "HEAD", plan, "toy").folder
+    assert not (again / "evals" / "left.txt").exists()
+    assert (again / "evals" / "policy.yaml").read_bytes() == (root / "evals" / "policy.yaml").read_bytes()
+    assert (ruler_of(root, run, "HEAD~1", plan, "toy").folder / "evals" / "note.txt").read_text() == "one"
+    assert sorted(each.name for each in run.iterdir()) == [".ruler.lock", "ruler"]
+
+
 @pytest.mark.parametrize(
     ("validation", "told"),
     [
