@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import shlex
 import shutil
 import subprocess
@@ -148,3 +149,32 @@ def test_the_other_shells_read_their_script(
     script.write_text(capsys.readouterr().out)
     done = subprocess.run([program, "-n", str(script)], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered", "not_offered"),
+    [
+        ("liftgate reg", ["registry"], ["promote"]),
+        ("liftgate registry pro", ["promote"], ["registry"]),
+        ("liftgate registry promote ", ["toy"], ["promote", "add"]),
+        ("liftgate run --alias ", ["toy"], ["run"]),
+        ("liftgate validate --target ", ["openai", "trl"], ["toy"]),
+    ],
+)
+def test_fish_offers_what_may_come_next(
+    typed: str, offered: list[str], not_offered: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = shutil.which("fish")
+    if program is None:
+        pytest.skip("no fish here")
+    (tmp_path / "models.yaml").write_text(
+        "version: 1\nmodels:\n  toy:\n    default: {model_id: m, provider: openai}\n"
+    )
+    script = tmp_path / "liftgate.fish"
+    script.write_text(fish())
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    command = [program, "--no-config", "-c", f"source {script}; complete -C '{typed}'"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    words = [line.split("\t")[0] for line in done.stdout.splitlines()]
+    assert [word for word in words if word in {*offered, *not_offered}] == offered, done

@@ -62,7 +62,7 @@ def _plain(action: argparse.Action) -> str:
     """The help of an option as one short line without what a shell could read in it."""
     text = "" if action.help in {None, argparse.SUPPRESS} else str(action.help)
     first = text.replace("%%", "%").split(";")[0].split(" (")[0]
-    return "".join(letter for letter in first if letter.isalnum() or letter in " -_.,/:%<>=")[:80].strip()
+    return "".join(letter for letter in first if letter.isalnum() or letter in " -_.,/:%<>='")[:80].strip()
 
 
 def bash() -> str:
@@ -135,8 +135,9 @@ def _fish_lines(words: Words) -> Iterator[str]:
         f"; and __fish_seen_subcommand_from {action}" if action else ""
     )
     start = f"complete -c liftgate -n '{seen}'"
+    first = f"{start[:-1]}; and not __fish_seen_subcommand_from {' '.join(words.actions)}'"
     for name, about in words.actions.items():
-        yield f"{start} -f -a {name} -d {_quoted(about)}"
+        yield f"{first} -f -a {name} -d {_quoted(about)}"
     if words.takes_alias:
         yield f"{start} -f -a '(liftgate completion aliases 2>/dev/null)'"
     for option, about in words.options.items():
