@@ -40,6 +40,7 @@ check: install
 	@$(BIN)/lint-imports > /dev/null || $(BIN)/lint-imports
 	@$(BIN)/python tools/write_files_doc.py --check
 	@$(BIN)/python tools/write_rules_doc.py --check
+	@$(BIN)/python tools/write_findings_doc.py --check
 	@$(BIN)/python tools/write_attacks_doc.py --check
 	@$(BIN)/python tools/write_policy_doc.py --check
 	@$(BIN)/python tools/write_readme_doc.py --check
@@ -78,6 +79,7 @@ acceptance: install $(VOCABULARY) $(SERVERS) $(GATEWAYS) $(PAGE)
 docs: install
 	@$(BIN)/python tools/write_files_doc.py
 	@$(BIN)/python tools/write_rules_doc.py
+	@$(BIN)/python tools/write_findings_doc.py
 	@$(BIN)/python tools/write_registry_doc.py
 	@$(BIN)/python tools/write_attacks_doc.py
 	@$(BIN)/python tools/write_policy_doc.py

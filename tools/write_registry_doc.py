@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
 from liftgate import Policy  # noqa: E402
+from liftgate.explained import RULES as ELSEWHERE  # noqa: E402
 from liftgate.registry.check import RegistryEvidence, check_registry  # noqa: E402
 from liftgate.registry.history import of_alias, states  # noqa: E402
 from liftgate.registry.models import Models, read_models  # noqa: E402
@@ -135,8 +136,12 @@ def _rules() -> Iterator[str]:
     yield "A policy's `rules` may lower them, but for those that always count: without these no verdict means anything."
     for rule, text in sorted(RULES.items()):
         yield ""
-        yield f"### {rule}" + (" (always counts)" if rule in NEVER_LOWERED else "")
+        yield f"### {rule}"
         yield inspect.cleandoc(text)
+        if rule in NEVER_LOWERED:
+            yield "Always counts."
+        if rule in ELSEWHERE:
+            yield f"Elsewhere: [findings](findings.md#{rule})."
 
 
 if __name__ == "__main__":

@@ -359,6 +359,24 @@ def test_a_rule_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["validate", "--explain", "waiver-expired"]) == 0
 
 
+def test_an_id_with_two_meanings_is_explained_with_both(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["validate", "--explain", "unknown-model"]) == 0
+    told = """\
+unknown-model
+
+In a promotion: No finished job of the ledger made this model.
+Fix: correct the id; for a model that was trained elsewhere, lower this rule in the policy's `rules`.
+
+Elsewhere: Requests went to a model, or by an alias, that `models.yaml` does not name.
+Why: somebody serves a model that no gate has seen.
+Fix: register it, or find who sends them; the finding names the first line of the log.
+Severity: error.
+"""
+    assert capsys.readouterr().out == told
+    assert main(["validate", "--explain", "report-gone"]) == 2
+    assert capsys.readouterr().err.startswith("error: 'report-gone' is not the id of a finding")
+
+
 def test_on_actions_lines_of_the_diff_are_annotated_and_the_rest_is_in_the_summary(
     root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

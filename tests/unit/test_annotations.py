@@ -25,6 +25,14 @@ def test_one_command_a_finding_with_its_place_its_rule_and_where_to_read_on() ->
     ]
 
 
+def test_an_annotation_points_at_the_page_that_explains_its_rule() -> None:
+    lines = workflow_commands([found(rule, 3) for rule in ("report-altered", "approval-missing")], ANYWHERE)
+    assert [line.split("fix it: ")[1] for line in lines] == [
+        "docs/registry-transitions.md#report-altered",
+        "docs/findings.md#approval-missing",
+    ]
+
+
 def test_only_lines_of_the_diff_are_annotated() -> None:
     findings = [found("pii", line) for line in (1, 4, 5, 6, 9)] + [found("pii", None)]
     findings.append(Finding("pii", Severity.ERROR, "no", "elsewhere.jsonl", 4))

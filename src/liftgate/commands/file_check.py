@@ -27,9 +27,12 @@ from liftgate.data.waivers import (
     waiver_unused,
 )
 from liftgate.errors import InputError, Together
+from liftgate.explained import weighed_rules
 from liftgate.files import read_bytes
 from liftgate.findings import Finding, blocks, ordered, with_policy
 from liftgate.policy import Policy
+from liftgate.registry.rules import NEVER_LOWERED as OF_PROMOTION_ALWAYS
+from liftgate.registry.rules import RULES as OF_PROMOTION
 from liftgate.tokens import DEFAULT_ENCODING, checked_encoding
 from liftgate.verdict.rules import RULES as VERDICT_RULES
 
@@ -151,7 +154,8 @@ def read_policy(path: Path) -> tuple[Policy, list[Finding]]:
     with together:
         policy = Policy.from_document(document)
     with together:
-        if unknown := unknown_rules(document, VERDICT_RULES):
+        others = [*VERDICT_RULES, *(OF_PROMOTION.keys() - OF_PROMOTION_ALWAYS), *weighed_rules()]
+        if unknown := unknown_rules(document, others):
             raise InputError(f"{path} sets the severity of rules that do not exist", problems=unknown)
     together.raise_all()
     return policy, list(gate_rule_lowered(document))

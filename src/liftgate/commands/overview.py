@@ -42,6 +42,14 @@ EXIT_CODES: Final = (
     "5 still running (resumable), 10 blocked, 11 insufficient evidence"
 )
 
+FINDINGS: Final = "what the [id] of a finding means, and what to do: liftgate validate --explain ID"
+_FINDS: Final = frozenset(
+    (
+        *("backlog", "compare", "decide", "estimate", "gate", "plan", "publish", "reevaluate", "registry"),
+        *("run", "train", "validate", "watch"),
+    )
+)
+
 
 def parser_for(command: str) -> argparse.ArgumentParser:
     """The argument parser of one command."""
@@ -50,8 +58,9 @@ def parser_for(command: str) -> argparse.ArgumentParser:
     from liftgate.commands.parsing import Parser
 
     module = import_module(f"liftgate.commands.{command.replace('-', '_')}")
+    epilog = f"{EXIT_CODES}\n\n{FINDINGS}" if command in _FINDS else EXIT_CODES
     parser = Parser(
-        prog=f"liftgate {command}", description=COMMANDS[command], examples_of=command, epilog=EXIT_CODES
+        prog=f"liftgate {command}", description=COMMANDS[command], examples_of=command, epilog=epilog
     )
     module.add_arguments(parser)
     parser.set_defaults(run=module.run)

@@ -31,7 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="validate this alias' newest release (repeatable); without --base the ruler is the work tree",
     )
-    parser.add_argument("--explain", metavar="RULE", help="print what a rule means and how to fix it")
+    parser.add_argument(
+        "--explain", metavar="RULE", help="print what the id of any finding means and how to fix it"
+    )
     parser.add_argument("--target", choices=TARGETS, help="where the rows will be trained")
     one = parser.add_argument_group("beside FILE.jsonl")
     one.add_argument(
@@ -207,19 +209,9 @@ def _write_summary(target: Path, change: dict[str, Any]) -> Sequence[str]:
 
 
 def _explain(rule: str) -> int:
-    import inspect
+    from liftgate.commands.explaining import explained
 
-    from liftgate.config import did_you_mean
-    from liftgate.data.beside import BESIDE, EXTRA
-    from liftgate.data.checks import RULES
-    from liftgate.verdict.rules import RULES as VERDICT_RULES
-
-    told = {name: inspect.getdoc(described) for name, described in {**RULES, **EXTRA, **BESIDE}.items()}
-    described = {**told, **{name: inspect.cleandoc(text) for name, text in VERDICT_RULES.items()}}
-    if rule not in described:
-        near = did_you_mean(rule, list(described))
-        raise InputError(f"{rule!r} is not a rule{near}", hint=f"rules: {', '.join(described)}")
-    sys.stdout.write(f"{rule}\n\n{described[rule]}\n")
+    sys.stdout.write(explained(rule))
     return ExitCode.PASS
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Final
 
+from liftgate.explained import RULES as ELSEWHERE
 from liftgate.findings import Finding, Severity
+from liftgate.registry.rules import RULES as PROMOTION
 from liftgate.report.escape import clean
 
 # GitHub shows this many of each kind for one step and drops the rest without a word.
@@ -43,6 +45,13 @@ def inert(line: str) -> str:
     return f". {shown}" if shown.startswith("::") else shown
 
 
+def page_of(rule: str) -> str:
+    """The page of docs/ that explains a finding; a rule of models.yaml by what it means of a change."""
+    if rule in PROMOTION:
+        return "registry-transitions.md"
+    return "findings.md" if rule in ELSEWHERE else "rules.md"
+
+
 def _touches(ranges: Sequence[Container[int]], line: int) -> bool:
     return any(line in lines for lines in ranges)
 
@@ -54,7 +63,8 @@ def _command(finding: Finding) -> str:
         "title": f"Liftgate: {finding.rule}",
     }
     joined = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    message = f"{clean(finding.message, MESSAGE_LIMIT)}\nWhy, and how to fix it: docs/rules.md#{finding.rule}"
+    where = f"docs/{page_of(finding.rule)}#{finding.rule}"
+    message = f"{clean(finding.message, MESSAGE_LIMIT)}\nWhy, and how to fix it: {where}"
     return f"::{finding.severity} {joined}::{_data(message)}"
 
 

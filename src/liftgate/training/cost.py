@@ -90,7 +90,7 @@ class Price:
         tuned = self._token_price(self.fine_tuned_input_usd_per_mtok, self.fine_tuned_output_usd_per_mtok)
         return self.answers if tuned is None and self.usd_per_hour is not None else tuned
 
-    def finding(self, rule: str, severity: Severity, message: str) -> Finding:
+    def row_finding(self, rule: str, severity: Severity, message: str) -> Finding:
         """A finding on this row's own line."""
         path, line = self.place.rsplit(":", 1)
         return Finding(rule, severity, message, path, int(line))
@@ -99,10 +99,10 @@ class Price:
         """A warning for a price that nobody has looked at for long, or that claims a day to come."""
         days = (today - self.checked_on).days
         if days > STALE_AFTER_DAYS:
-            yield self.finding("stale-price", Severity.WARNING, f"this price was checked {days} days ago")
+            yield self.row_finding("stale-price", Severity.WARNING, f"this price was checked {days} days ago")
         elif future_day(self.checked_on, today):
             message = f"checked_on {self.checked_on} is still to come; say when the price was read"
-            yield self.finding("stale-price", Severity.WARNING, message)
+            yield self.row_finding("stale-price", Severity.WARNING, message)
 
     def _token_price(self, asked: Decimal | None, said: Decimal | None) -> TokenPrice | None:
         if asked is not None and said is not None:

@@ -278,7 +278,7 @@ def _missing_price(price: Price | None, provider: str, model: str, prices_path: 
     if price is None:
         message = f"no price for {provider} {model}; add a row with its source and date"
         return Finding("missing-price", Severity.ERROR, message, prices_path)
-    return price.finding(
+    return price.row_finding(
         "missing-price",
         Severity.ERROR,
         f"the row for {provider} {price.model} cannot price a training; give train_usd_per_mtok, or usd_per_hour "
