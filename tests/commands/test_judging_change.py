@@ -109,6 +109,36 @@ def test_the_verdict_is_found_by_content_and_made_again(judged: Judged) -> None:
     assert "liftgate-" not in json.dumps(outcome.report)
 
 
+def test_a_person_with_a_clone_adds_the_model_of_a_recorded_verdict(
+    judged: Judged, capsys: pytest.CaptureFixture[str]
+) -> None:
+    world, (key, packed) = judged.world, archive(judged)
+    add = ("registry", "add", "toy", "--json", "--owner", "us", "--root")
+    assert main([*add, str(judged.tree), "--recorded"]) == 0
+    out, told = capsys.readouterr()
+    made = json.loads(out)
+    assert made["files"] == ["evals/reports/toy/v1.0.0.json", "evals/reports/toy/v1.0.0.manifest.json"]
+    assert f"+        manifest_digest: {digest_at(judged.tree)}".replace('"', "") in made["diff"].replace(
+        '"', ""
+    )
+    assert f"taken from the verdict {key[:12]}… of the ledger: Pass, may be merged" in told
+    # The clone has the default branch, which does not have the rows.
+    refused = {
+        ("--recorded",): "the rows of no pass of toy are on the base branch",
+        ("--recorded", "0" * 12): "the ledger has no verdict '000000000000' of toy",
+        ("--recorded", "Toy"): "a verdict's key begins with at least 7 characters",
+        ("--recorded", key[:8], "--ledger", str(world.folder / "none")): "the ledger has no verdict",
+    }
+    for words, why in refused.items():
+        assert main([*add, str(world.clone), *words]) == 2
+        assert why in capsys.readouterr().err
+    assert main([*add, str(world.clone), "--recorded", key[:8]]) == 0
+    for forged, why in ((packed[:-9], "do not hold"), (None, "are not on the branch")):
+        with results_as(world, None if forged is None else {f"{key}.tar.gz": forged}):
+            assert main([*add, str(judged.tree), "--recorded"]) == 2
+        assert f"the results of {key[:12]}… {why}" in capsys.readouterr().err
+
+
 def test_neither_a_rebase_nor_a_queue_nor_a_date_loses_the_verdict(judged: Judged) -> None:
     world = judged.world
     before = world.main

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from liftgate.config import parse_yaml
 from liftgate.errors import InputError
-from liftgate.registry.edits import with_dials, with_entry_of
+from liftgate.registry.edits import with_dials, with_entry_of, with_papers
 from liftgate.registry.models import read_models
 from liftgate.registry.proposal import patch, with_variant
 
@@ -179,3 +179,56 @@ def test_a_new_variant_has_the_line_ends_of_its_file() -> None:
     made = with_variant(crlf, "toy", "v2.0.0", {"model_id": "t", "rollout_percent": 0})
     assert made.count("\n") == made.count("\r\n")
     assert parse_yaml(made, "m").data["models"]["toy"]["variants"]["v2.0.0"]["rollout_percent"] == 0
+
+
+PIN = {"path": "evals/reports/toy/v.shadow.json", "sha256": "1" + 63 * "f"}
+LINE = f'{{path: evals/reports/toy/v.shadow.json, sha256: "{PIN["sha256"]}"}}'
+
+
+def lines(before: str, after: str) -> list[str]:
+    return [line for line in patch(before, after).splitlines()[2:] if line[0] in "+-"]
+
+
+def test_a_paper_is_one_line_before_the_dial() -> None:
+    made = with_papers(BLOCK, "toy", "v1.0.0", {"shadow_report": PIN})
+    assert lines(BLOCK, made) == [f"+        shadow_report: {LINE}"]
+    drill = {"on": "2026-11-25", "by": "Rita: ops", "seconds": 40}
+    both = with_papers(
+        made, "toy", "v1.0.0", {"rollback_drill": drill, "shadow_report": {**PIN, "path": "x"}}
+    )
+    assert lines(made, both) == [
+        f"-        shadow_report: {LINE}",
+        f'+        shadow_report: {{path: x, sha256: "{PIN["sha256"]}"}}',
+        '+        rollback_drill: {on: "2026-11-25", by: "Rita: ops", seconds: 40}',
+    ]
+    assert with_papers(BLOCK, "toy", "v1.0.0", {}) == BLOCK
+
+
+@pytest.mark.parametrize(("alias", "variant"), [("toy", "v1.1.0"), ("other", "v1.0.0")])
+def test_a_paper_goes_into_an_entry_on_one_line(alias: str, variant: str) -> None:
+    made = with_papers(BLOCK, alias, variant, {"load_report": PIN})
+    assert parse_yaml(made, "m").data["models"][alias]["variants"][variant]["load_report"] == PIN
+    assert len(made.splitlines()) == len(BLOCK.splitlines())
+    again = with_papers(made, alias, variant, {"load_report": {**PIN, "path": "z"}})
+    assert len(again) == len(made) - len(PIN["path"]) + 1
+
+
+def test_a_paper_written_as_a_block_keeps_its_lines() -> None:
+    block = "        shadow_report:\n          # of monday\n          path: x\n          sha256: y # z\n"
+    text = BLOCK.replace("        rollout_percent: 0   #", f"{block}        rollout_percent: 0   #")
+    made = with_papers(text, "toy", "v1.0.0", {"shadow_report": PIN})
+    assert lines(text, made) == [
+        "-          path: x",
+        "-          sha256: y # z",
+        f"+          path: {PIN['path']}",
+        f'+          sha256: "{PIN["sha256"]}" # z',
+    ]
+    with pytest.raises(InputError, match="there is no"):
+        with_papers(text, "toy", "v1.0.0", {"shadow_report": {**PIN, "more": 1}})
+
+
+def test_line_ends_of_windows_stay() -> None:
+    text = BLOCK.replace("\n", "\r\n")
+    made = with_papers(text, "toy", "v1.0.0", {"shadow_report": PIN})
+    assert made.replace("\r\n", "\n") == with_papers(BLOCK, "toy", "v1.0.0", {"shadow_report": PIN})
+    assert made.count("\n") == made.count("\r\n")

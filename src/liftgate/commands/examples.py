@@ -74,7 +74,7 @@ EXAMPLES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "registry": ("check --base main", f"promote {_ALIAS} v1.0.0"),
     "registry check": ("--base main", "before.yaml after.yaml --json"),
-    "registry add": (f"{_ALIAS} --write", f"{_ALIAS} --manifest manifest.json --owner support-platform"),
+    "registry add": (f"{_ALIAS} --recorded --pull-request", f"{_ALIAS} --run .liftgate/{_ALIAS} --write"),
     "registry promote": (f"{_ALIAS} v1.0.0", f"{_ALIAS} v1.0.0 --pull-request"),
     "registry rollback": (f"{_ALIAS} --write", f"{_ALIAS} v1.0.0 --pull-request"),
     "registry resolve": (_ALIAS, f"{_ALIAS} --json"),

@@ -16,13 +16,15 @@ DEFAULT: Final = ".liftgate/ledger"
 BRANCH_PREFIX: Final = "git:"
 
 
-def add_ledger(parser: argparse._ActionsContainer) -> None:
-    """The option that names the ledger."""
+def add_ledger(
+    parser: argparse._ActionsContainer, default: str | None = DEFAULT, told: str = DEFAULT
+) -> None:
+    """The option that names the ledger; `told` is what its help says of the default."""
     parser.add_argument(
         "--ledger",
-        default=DEFAULT,
+        default=default,
         metavar="DIR|git:REMOTE",
-        help=f"a folder, or the branch liftgate-ledger of a git remote, such as git:origin (default: {DEFAULT})",
+        help=f"a folder, or the branch liftgate-ledger of a git remote, such as git:origin (default: {told})",
     )
 
 

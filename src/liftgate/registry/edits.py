@@ -17,6 +17,7 @@ from liftgate.config import json_path, parse_yaml
 from liftgate.digests import canonical
 from liftgate.errors import InputError, LiftgateError
 from liftgate.registry.models import Alias, Models
+from liftgate.registry.proposal import scalar
 
 _BY_HAND: Final = "edit the file by hand, one key a line"
 
@@ -53,6 +54,50 @@ def with_entry_of(text: str, models: Models, old: Alias, *, path: str = "models.
     return made
 
 
+def with_papers(
+    text: str,
+    alias: str,
+    variant: str,
+    papers: Mapping[str, Mapping[str, Any]],
+    *,
+    path: str = "models.yaml",
+) -> str:
+    """The registry's text with these papers of a variant, such as `load_report`, one line each. Raises `InputError`.
+
+    A new one is put before `rollout_percent`; one that is there is written anew where it stands.
+    """
+    made = text
+    key = ("models", alias, "variants", variant)
+    for name, paper in papers.items():
+        document = parse_yaml(made, path)
+        expected = copy.deepcopy(document.data)
+        entry = _entry(expected, key)
+        old, entry[name] = entry.get(name), dict(paper)
+        refusal = f"{path}:{document.line((*key, name))}: `{name}` cannot be written by a tool"
+        made = _paper(made, (*key, name), old, paper, path)
+        _hold(made, expected, path, refusal)
+    return made
+
+
+def _paper(text: str, key: tuple[str, ...], old: Any, paper: Mapping[str, Any], path: str) -> str:
+    written = ", ".join(f"{name}: {scalar(value)}" for name, value in paper.items())
+    if old is None:
+        start = _name_mark(text, (*key[:-1], "rollout_percent"), path)
+        before = text[text.rfind("\n", 0, start) + 1 : start]
+        # In a flow mapping the next key stands on the same line.
+        line_end = "\r\n" if "\r\n" in text else "\n"
+        end = ", " if before.strip() else f"{line_end}{before}"
+        return f"{text[:start]}{key[-1]}: {{{written}}}{end}{text[start:]}"
+    made = text
+    node = _node(text, key, path)
+    if isinstance(node, yaml.MappingNode) and node.flow_style:
+        return f"{text[: node.start_mark.index]}{{{written}}}{text[node.end_mark.index :]}"
+    spans = [(*_span(text, (*key, name), path), scalar(value)) for name, value in paper.items()]
+    for start, stop, value in sorted(spans, reverse=True):
+        made = made[:start] + value + made[stop:]
+    return made
+
+
 def changed_lines(before: str, after: str) -> tuple[int, int]:
     """How many lines an edit takes out and puts in."""
     told = list(difflib.ndiff(before.splitlines(keepends=True), after.splitlines(keepends=True)))
@@ -60,14 +105,32 @@ def changed_lines(before: str, after: str) -> tuple[int, int]:
 
 
 def _span(text: str, key: tuple[str, ...], path: str) -> tuple[int, int]:
-    # The parser in Python, not that of libyaml: its marks count characters of the text as it is.
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
-    for step in key:
-        values = node.value if isinstance(node, yaml.MappingNode) else ()
-        node = next((value for name, value in values if name.value == step), None)
+    node = _node(text, key, path)
     if not isinstance(node, yaml.ScalarNode):
         raise InputError(f"{path}: there is no {json_path(key)}", hint=_BY_HAND)
     return node.start_mark.index, node.end_mark.index
+
+
+def _node(text: str, key: tuple[str, ...], path: str) -> yaml.Node:
+    return _pair(text, key, path)[1]
+
+
+def _name_mark(text: str, key: tuple[str, ...], path: str) -> int:
+    """Where the name of a key begins."""
+    return int(_pair(text, key, path)[0].start_mark.index)
+
+
+def _pair(text: str, key: tuple[str, ...], path: str) -> tuple[yaml.Node, yaml.Node]:
+    # The parser in Python, not that of libyaml: its marks count characters of the text as it is.
+    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    pair = None
+    for step in key:
+        values = node.value if isinstance(node, yaml.MappingNode) else ()
+        pair = next(((name, value) for name, value in values if name.value == step), None)
+        node = pair[1] if pair else None
+    if pair is None:
+        raise InputError(f"{path}: there is no {json_path(key)}", hint=_BY_HAND)
+    return pair
 
 
 def _entry(data: Any, key: tuple[str, ...]) -> dict[str, Any]:

@@ -88,14 +88,15 @@ def _block(value: Mapping[str, Any], deep: int = 0) -> list[str]:
     lines = []
     for key, item in value.items():
         if isinstance(item, Mapping) and item:
-            lines.append(f"{' ' * deep}{_scalar(key)}:")
+            lines.append(f"{' ' * deep}{scalar(key)}:")
             lines += _block(item, deep + 2)
         else:
-            lines.append(f"{' ' * deep}{_scalar(key)}: {_scalar(item)}")
+            lines.append(f"{' ' * deep}{scalar(key)}: {scalar(item)}")
     return lines
 
 
-def _scalar(value: Any) -> str:
+def scalar(value: Any) -> str:
+    """A value as YAML that says of every value what it is, plain where that is safe."""
     if isinstance(value, str) and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
         return value
     if isinstance(value, str) and re.fullmatch(r"\d+\.\d+\.\d+", value):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from liftgate.commands.ledgers import BRANCH_PREFIX
 from liftgate.commands.registry import proposing
 from liftgate.errors import InputError
 
@@ -28,13 +30,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a finished run folder (default: .liftgate/ALIAS)",
     )
     origin.add_argument(
+        "--recorded",
+        nargs="?",
+        const="",
+        metavar="KEY",
+        help="the run of a recorded verdict, from the ledger and the branch liftgate-results (default: the newest "
+        "pass whose rows are merged)",
+    )
+    origin.add_argument(
         "--manifest", type=Path, metavar="FILE", help="a manifest.json alone: the variant has no report yet"
     )
     parser.add_argument("--name", metavar="VARIANT", help="default: v and the dataset's version")
     parser.add_argument("--model-id", metavar="ID", help="as callers send it (default: what the job made)")
-    for key in ("owner", "on-call", "runbook", "cost-tag"):
+    parser.add_argument(
+        "--shadow-percent",
+        type=_percent,
+        metavar="N",
+        help="requests that are mirrored to it, which the first step asks for (default: none)",
+    )
+    for key in ("owner", "on-call", "runbook", "cost-tag", "retrain-trigger"):
         parser.add_argument(f"--{key}", metavar="WORDS", help="default: as the variant beside it has it")
     proposing.add_arguments(parser)
+
+
+def _percent(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"{text} is no percentage")
+    return value
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -48,7 +71,7 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
 
     models = read_models(source.data, proposing.PATH)
     alias = models.alias(arguments.alias)
-    manifest, report, files = _origin(arguments)
+    manifest, report, files, key = _origin(arguments, source)
     version = manifest["dataset"]["version"]
     name = arguments.name or f"v{version}"
     folder = f"evals/reports/{alias.name}"
@@ -62,7 +85,9 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
     ordered = _ordered(entry)
     after = with_variant(source.text, alias.name, name, ordered)
     read_models(after, proposing.PATH)
-    said = () if report is None or report["verdict"] == "pass" else (f"its report says {report['verdict']}",)
+    said = [] if report is None or report["verdict"] == "pass" else [f"its report says {report['verdict']}"]
+    if key and report:
+        said.append(f"taken from the verdict {key[:12]}… of the ledger: {report['headline']}")
     lines = [
         f"`{name}` of `{alias.name}` is there for shadow requests and for a later promotion; no caller gets it."
     ]
@@ -77,20 +102,42 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
         "\n".join(lines),
         f"liftgate/add-{alias.name}-{name}",
         files=beside,
-        said=said,
+        said=tuple(said),
         details={"alias": alias.name, "action": "add", "variant": name},
     )
 
 
-def _origin(
-    arguments: argparse.Namespace,
-) -> tuple[Mapping[str, Any], dict[str, Any] | None, dict[str, bytes]]:
-    """Manifest, report or None, and the files that go beside, by the end of their name."""
+class _Origin(NamedTuple):
+    """Manifest, report or None, the files that go beside by the end of their name, and the key of its verdict."""
+
+    manifest: Mapping[str, Any]
+    report: dict[str, Any] | None
+    files: dict[str, bytes]
+    key: str | None = None
+
+
+def _origin(arguments: argparse.Namespace, source: proposing.Source) -> _Origin:
+    if arguments.recorded is None:
+        return _of_folder(arguments.folder or Path(".liftgate") / arguments.alias, arguments)
+    from liftgate.commands.ledgers import open_ledger
+    from liftgate.commands.registry.recorded import recorded_run
+    from liftgate.commands.results_branch import ResultsBranch
+
+    remote = f"{BRANCH_PREFIX}{arguments.remote}"
+    ledger = open_ledger(arguments.ledger or remote, source.root)
+    results = ResultsBranch(source.root, arguments.remote)
+    with tempfile.TemporaryDirectory(prefix="liftgate-") as there:
+        folder, key = recorded_run(
+            ledger, results, arguments.alias, arguments.recorded, source.read, Path(there)
+        )
+        return _of_folder(folder, arguments)._replace(key=key)
+
+
+def _of_folder(folder: Path, arguments: argparse.Namespace) -> _Origin:
     from liftgate.commands.gate import read_report
     from liftgate.files import read_bytes
     from liftgate.registry.manifests import read_manifest
 
-    folder = arguments.folder or Path(".liftgate") / arguments.alias
     path: Path = arguments.manifest or folder / "manifest.json"
     data = read_bytes(path, "training manifest")
     manifest = read_manifest(data)
@@ -99,14 +146,14 @@ def _origin(
     if manifest.get("alias") != arguments.alias:
         raise InputError(f"{path}: the manifest is of another alias")
     if arguments.manifest:
-        return manifest, None, {".manifest.json": data}
+        return _Origin(manifest, None, {".manifest.json": data})
     report = read_report(folder / "report.json")
     if (
         report["alias"] != arguments.alias
         or (report["training"] or {}).get("manifest_digest") != manifest["digest"]
     ):
         raise InputError(f"{folder}: report.json and manifest.json are not of one run of {arguments.alias}")
-    return manifest, report, {".json": read_bytes(folder / "report.json"), ".manifest.json": data}
+    return _Origin(manifest, report, {".json": read_bytes(folder / "report.json"), ".manifest.json": data})
 
 
 def _entry(
@@ -125,7 +172,7 @@ def _entry(
     dataset = {key: value for key, value in manifest["dataset"].items() if value is not None}
     sibling = alias.promoted or next(reversed(list(alias.variants.values())), None)
     taken = {key: sibling.entry[key] for key in _TAKEN_OVER if sibling and key in sibling.entry}
-    given = {key: getattr(arguments, key) for key in ("owner", "on_call", "runbook", "cost_tag")}
+    given = {key: getattr(arguments, key) for key in (*_TAKEN_OVER, "shadow_percent")}
     default = alias.default
     where = {"base_url": default.base_url, "region": default.region} if _hosted_alike(alias, manifest) else {}
     entry: dict[str, Any] = {

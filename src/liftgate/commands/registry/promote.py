@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from liftgate.commands.registry import papers as measured
 from liftgate.commands.registry import proposing
 from liftgate.errors import InputError
 
@@ -21,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--to", type=int, metavar="N", help="percent of the callers (default: the next step of the policy)"
     )
+    measured.add_arguments(parser)
     proposing.add_arguments(parser)
 
 
@@ -32,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposing.Proposal:
     from liftgate.config import did_you_mean, load
     from liftgate.policy import Policy
-    from liftgate.registry.edits import with_dials
+    from liftgate.registry.edits import with_dials, with_papers
     from liftgate.registry.models import read_models
 
     name, variant = arguments.alias, arguments.variant
@@ -60,8 +63,11 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
             hint=f"liftgate registry rollback {name} {variant} lowers it" if now else None,
         )
     dials = {variant: percent, **_making_room(alias, variant, percent)}
-    after = with_dials(source.text, name, dials)
-    findings, items = _checked(source, models, read_models(after), name, policy, arguments.ledger)
+    papers = measured.papers(arguments, source, name, alias.variants[variant])
+    after = with_papers(with_dials(source.text, name, dials), name, variant, papers.entries)
+    findings, items = _checked(
+        source, models, read_models(after), name, policy, papers.files, proposing.ledger_place(arguments)
+    )
     moved = ", ".join(f"{each} to {dials[each]}%" for each in dials if each != variant)
     title = f"Promote {name} {variant} from {now}% to {percent}%" + (f" ({moved})" if moved else "")
     said = [f"{f.place}: {f.severity}: {f.message} [{f.rule}]" for f in findings]
@@ -80,6 +86,7 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
         title,
         _body(name, variant, now, dials, findings, items),
         f"liftgate/promote-{name}-{variant}-to-{percent}",
+        files=papers.files,
         said=tuple(said),
         details=details,
     )
@@ -101,17 +108,30 @@ def _making_room(alias: Alias, variant: str, percent: int) -> dict[str, int]:
 
 
 def _checked(
-    source: proposing.Source, before: Models, after: Models, alias: str, policy: Policy, ledger: str
+    source: proposing.Source,
+    before: Models,
+    after: Models,
+    alias: str,
+    policy: Policy,
+    files: Mapping[str, bytes],
+    ledger: str,
 ) -> tuple[list[Finding], list[dict[str, Any]]]:
     """What the gate would say now, as far as this clone can tell."""
     from liftgate.commands.hosted import utc_now
     from liftgate.commands.registry.check import ledger_of
-    from liftgate.commands.registry.evidence import gather
+    from liftgate.commands.registry.evidence import at_commit, collect
+    from liftgate.project import registry_history
     from liftgate.registry.check import check_registry
     from liftgate.registry.checklist import checklist
 
     base = source.commit or "HEAD"
-    evidence = gather(source.root, base, source.commit, after, ledger=ledger_of(ledger, source.root))
+    evidence = collect(
+        lambda path: files.get(path) or source.read(path),
+        at_commit(source.root, base),
+        after,
+        registry_history(source.root, base),
+        ledger_of(ledger, source.root),
+    )
     now = utc_now()
     findings = check_registry(before, after, evidence, policy, now)
     return findings, checklist(alias, before, after, evidence, policy, now)
