@@ -37,6 +37,7 @@ COMMANDS: Final[Mapping[str, Mapping[str, str]]] = {
     "registry record": {"base-ref": "--base", "pull": "--pull", "head-sha": "--head-sha"},
     "poll": {},
     "watch": {},
+    "watch canary": {},
     "reevaluate": {"base-ref": "--base"},
     "backlog": {},
     "status": {},

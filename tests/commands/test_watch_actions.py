@@ -200,7 +200,7 @@ def test_weights_that_change_under_their_id_are_told_until_they_are_evaluated_ag
 
     def look(name: str, changed: int, **more: int) -> int:
         run = canary_run(tmp_path / name, changed, **more)
-        return main(["watch", "canary", "support", str(run), "--root", str(root)])
+        return main(["watch", "canary", "support", "--run", str(run), "--root", str(root)])
 
     assert look("first", 0) == 0
     assert look("same", 0) == 0
@@ -226,8 +226,13 @@ def test_weights_that_change_under_their_id_are_told_until_they_are_evaluated_ag
     ]
     assert main(words) == 0
     told = json.loads(capsys.readouterr().out)["subjects"]["support/v1.1.0"]
-    assert "silent-weights" in [finding["rule"] for finding in told]
+    assert [finding["severity"] for finding in told if finding["rule"] == "silent-weights"] == ["error"]
     (root / "models.yaml").write_text(MODELS.replace("2026-11-20", "2026-11-24"))
+    assert main(words) == 0
+    [known] = json.loads(capsys.readouterr().out)["subjects"]["support/v1.1.0"]
+    assert (known["rule"], known["severity"]) == ("silent-weights", "warning")
+    assert "it was evaluated again on 2026-11-24" in known["message"]
+    words[words.index("2026-11-25")] = "2026-12-02"
     assert main(words) == 0
     assert json.loads(capsys.readouterr().out)["subjects"]["support/v1.1.0"] == []
 
@@ -236,7 +241,7 @@ def test_a_look_at_stored_answers_or_at_one_answer_each_is_none(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_watched(tmp_path / "toy")
-    words = ["watch", "canary", "support", "--root", str(root)]
+    words = ["watch", "canary", "support", "--root", str(root), "--run"]
     assert main([*words, str(canary_run(tmp_path / "a", 0, cached=3))]) == 2
     assert main([*words, str(canary_run(tmp_path / "b", 0, repeats=1))]) == 2
     assert "its noise is not known" in capsys.readouterr().err

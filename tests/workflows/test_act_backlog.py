@@ -82,7 +82,11 @@ def test_the_scheduled_run_records_proposes_and_draws_and_a_second_one_changes_n
     told = world.show(world.by_hand("reevaluate.yml", {}, run_id=1))
     assert told.code == 0, told.log
     assert [how for _, how in told.ended] == ["Job succeeded"] * 3
-    assert (server.desk.created, server.count) == (4, 0), "base, candidate and two prompts, each by one batch"
+    canary = 2 * 3 * min(20, len(right_answers(world.root)))
+    assert (server.desk.created, server.count) == (4, canary), (
+        "four batches, and the week's canary of two models"
+    )
+    assert len([name for name in world.files("liftgate-ledger") if name.startswith("looks/")]) == 2
     assert len([name for name in world.files("liftgate-ledger") if name.startswith("verdicts/")]) == 1
     assert len([name for name in world.files("liftgate-results") if name.endswith(".tar.gz")]) == 1
     (pull,) = world.hub.pulls.values()
@@ -106,5 +110,5 @@ def test_the_scheduled_run_records_proposes_and_draws_and_a_second_one_changes_n
     assert again.code == 0, again.log
     assert (world.snapshot(), git(world.remote, "rev-parse", "liftgate/backlog-toy")) == (before, tip)
     assert [each.path for each in world.server.writes[wrote:]] == []
-    assert server.desk.created == 4
+    assert (server.desk.created, server.count) == (4, canary)
     assert world.server.violations == []

@@ -42,7 +42,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=EVERY_DAYS,
         metavar="N",
-        help=f"due when the last verdict on a variant is so old (default: {EVERY_DAYS}; 0: now)",
+        help=f"due when the last verdict on a variant is so old (default: {EVERY_DAYS}; 0: now), or when the canary "
+        "says that weights changed since",
     )
     parser.add_argument(
         "--results-branch",
@@ -122,6 +123,7 @@ def _one(
     arguments: argparse.Namespace, ledger: Ledger, alias: Alias, variant: Variant, now: datetime.datetime
 ) -> Outcome:
     from liftgate.commands.reevaluating import judged
+    from liftgate.commands.run import say
     from liftgate.training.approval import parse_time
 
     def said(code: ExitCode, why: str) -> Outcome:
@@ -134,13 +136,37 @@ def _one(
         return said(ExitCode.PASS, "it is the default model itself, and there is no base to hold it against")
     known = judged([entry for _, entry in ledger.entries("verdicts")], alias.name, variant)
     if known:
-        age = (now - parse_time(known[-1]["at"])).days
+        judged_at = parse_time(known[-1]["at"])
+        age = (now - judged_at).days
         if age < arguments.every_days:
-            return said(ExitCode.PASS, f"judged {age} days ago, due after {arguments.every_days}")
+            changed = _changed(arguments, ledger, alias, variant, judged_at)
+            if changed is None:
+                return said(ExitCode.PASS, f"judged {age} days ago, due after {arguments.every_days}")
+            say(f"{alias.name} {variant.name}: due at once: {changed}")
     try:
         return _asked(arguments, ledger, alias, variant, known, now)
     except StillRunning as running:
         return said(ExitCode.STILL_RUNNING, f"{running.sentence}; the same command goes on")
+
+
+def _changed(
+    arguments: argparse.Namespace,
+    ledger: Ledger,
+    alias: Alias,
+    variant: Variant,
+    judged_at: datetime.datetime,
+) -> str | None:
+    """What the canary says against the last verdict, unless the policy has switched its rule off."""
+    from liftgate.commands.canary_looks import Canary
+    from liftgate.commands.hosted import utc_now
+    from liftgate.project import Ruler
+    from liftgate.watch.canary import RULE
+
+    policy = Ruler(arguments.root, None).policy
+    if policy.rules.get(RULE) == "off":
+        return None
+    canary = Canary(arguments.root, ledger, (), utc_now(), policy.max_report_age_days)
+    return canary.changed_since(alias, variant, judged_at)
 
 
 def _asked(

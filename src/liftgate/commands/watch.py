@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 ACTIONS: Final = {
     "shadow": "what a variant did with mirrored or served requests, as the evidence of its next step",
     "sample": "a share of the requests, without personal data, for online evaluation",
-    "canary": "keep what a model answered to the same prompts, to tell when its weights change",
+    "canary": "ask the same prompts again, once a week, to tell when weights change behind an id",
 }
 
 

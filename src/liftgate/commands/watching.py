@@ -6,20 +6,17 @@ import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from liftgate.errors import InputError, Together
+from liftgate.errors import Together
 
 if TYPE_CHECKING:
     from liftgate.findings import Finding
     from liftgate.project import Ruler
     from liftgate.registry.models import Alias, Models
     from liftgate.training.ledger import Ledger
-    from liftgate.watch.canary import Look
     from liftgate.watch.health import Health
     from liftgate.watch.tally import Tallies
-
-CANARY: Final = "canary.jsonl"
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ def look(
     root: Path, now: datetime.datetime, logs: Sequence[Path] = (), ledger: Ledger | None = None
 ) -> Looked:
     """What stands against each alias and variant today. Raises `InputError` with every file that cannot be used."""
+    from liftgate.commands.canary_looks import Canary
     from liftgate.files import read_bytes
     from liftgate.findings import ordered, with_policy
     from liftgate.project import Ruler
@@ -49,17 +47,19 @@ def look(
     models = read_models(read_bytes(root / "models.yaml", "registry"), "models.yaml")
     verdicts = [] if ledger is None else [entry for _, entry in ledger.entries("verdicts")]
     found: dict[str, list[Finding]] = {}
+    max_days = ruler.policy.max_report_age_days
+    canary = Canary(root, ledger, verdicts, now, max_days)
     together = Together()
     for name, alias in models.aliases.items():
         with together:
             found[name] = _of_alias(ruler, alias, today)
-            looks = _looks(root, name)
             for variant in alias.variants.values():
                 rows = list(
-                    weights_findings(models, alias, variant, verdicts, today, ruler.policy.max_report_age_days)
+                    weights_findings(models, alias, variant, verdicts, today, max_days)
                 ) if _served(variant) else []  # fmt: skip
-                found[f"{name}/{variant.name}"] = rows + _changed(looks, name, variant, verdicts)
-            found[f"{name}/default"] = _changed(looks, name, None, verdicts, model=alias.default.model_id)
+                found[f"{name}/{variant.name}"] = rows + canary.of_variant(alias, variant)
+            if (of_default := canary.of_default(alias)) is not None:
+                found[f"{name}/default"] = of_default
     healths: dict[str, Health] = {}
     if ledger is not None:
         healths = _healths(models, ledger, verdicts)
@@ -136,51 +136,6 @@ def _judges(ruler: Ruler, alias: Alias, today: datetime.date) -> list[Finding]:
             sunsets, judge.endpoint, judge.model, today, limits, named=said, promoting=False
         )
     return found
-
-
-def _looks(root: Path, alias: str) -> list[Look]:
-    path = root / "evals" / alias / CANARY
-    return read_looks(path) if path.is_file() else []
-
-
-def read_looks(path: Path) -> list[Look]:
-    """The file of looks. Raises `InputError` for a line of another form."""
-    import orjson
-
-    from liftgate.files import read_bytes
-    from liftgate.watch.canary import Look
-
-    looks = []
-    for number, line in enumerate(read_bytes(path, "file of looks").splitlines(), start=1):
-        try:
-            said = orjson.loads(line)
-            version = said.pop("schema_version")
-            looks.append(Look(**said))
-            answers = all(isinstance(each, list) for each in looks[-1].answers.values())
-        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError):
-            version, answers = None, False
-        if version != 1 or not answers:
-            raise InputError(
-                f"{path}:{number}: no look of this version", hint="only `liftgate watch canary` writes it"
-            )
-    return looks
-
-
-def _changed(
-    looks: Sequence[Look],
-    alias: str,
-    variant: Any,
-    verdicts: Sequence[Mapping[str, Any]],
-    model: str | None = None,
-) -> list[Finding]:
-    from liftgate.training.approval import rfc3339
-    from liftgate.watch.ages import evaluated
-    from liftgate.watch.canary import canary_findings
-
-    model = model or variant.model.model_id
-    last = None if variant is None else evaluated(alias, variant, verdicts)
-    since = None if last is None else rfc3339(last.when)
-    return canary_findings([each for each in looks if (each.alias, each.model) == (alias, model)], since)
 
 
 def _healths(models: Models, ledger: Ledger, verdicts: Sequence[Mapping[str, Any]]) -> dict[str, Health]:

@@ -1,8 +1,8 @@
 """The ledger: what was planned, approved, launched, spent and judged. Append-only JSON, one document a name.
 
 Names: `plans/<digest>.json`, `approvals/<digest>/<seal>.json`, `locks/<digest>/<attempt>.json`,
-`jobs/<digest>/<nnn>.json` and `verdicts/<key>.json`. A name is written once: whoever comes second with other
-words is told no, and that is what every promise of `launch` rests on.
+`jobs/<digest>/<nnn>.json`, `verdicts/<key>.json` and `looks/<subject>/<week>-<asked>.json`. A name is written once:
+whoever comes second with other words is told no, and that is what every promise of `launch` rests on.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ SEAL: Final = "entry_sha256"
 _NAME: Final = re.compile(
     r"(plans|verdicts)/[0-9a-f]{64}\.json|approvals/[0-9a-f]{64}/[0-9a-f]{64}\.json"
     r"|locks/[0-9a-f]{64}/[0-9]{3}\.json|jobs/[0-9a-f]{64}/[0-9]{3}\.json"
+    r"|looks/[0-9a-f]{64}/[0-9]{4}-W[0-9]{2}-[0-9a-f]{16}\.json"
 )
 _KINDS: Final = {
     "plans": "plan",
@@ -31,6 +32,7 @@ _KINDS: Final = {
     "locks": "lock",
     "jobs": "job",
     "verdicts": "verdict",
+    "looks": "look",
 }
 
 
@@ -65,14 +67,19 @@ class Ledger:
         data = self.backend.get(_checked(name))
         return None if data is None else _entry(name, data)
 
+    def names(self, folder: str) -> list[str]:
+        """The name of every entry below a folder, sorted. Raises `InputError` for a file of another form."""
+        names = self.backend.names(folder)
+        if not all(map(_NAME.fullmatch, names)):
+            raise InputError(
+                f"the ledger holds a file of another form under {folder}/",
+                hint="only Liftgate writes the ledger; take the file out",
+            )
+        return names
+
     def entries(self, folder: str) -> Iterator[tuple[str, Entry]]:
         """Every entry below a folder, by name."""
-        for name in self.backend.names(folder):
-            if not _NAME.fullmatch(name):
-                raise InputError(
-                    f"the ledger holds a file of another form under {folder}/",
-                    hint="only Liftgate writes the ledger; take the file out",
-                )
+        for name in self.names(folder):
             if (entry := self.read(name)) is not None:
                 yield name, entry
 
@@ -124,6 +131,11 @@ def verdict_name(key: str) -> str:
     return f"verdicts/{key}.json"
 
 
+def look_name(subject: str, week: str, asked_sha256: str) -> str:
+    """Where a look at a model's answers lies: one for each week and way of asking."""
+    return f"looks/{subject}/{week}-{asked_sha256[:16]}.json"
+
+
 def find_verdict(
     ledger: Ledger, key: str, recompute: Callable[[str], tuple[str, str] | None]
 ) -> Entry | None:
@@ -167,6 +179,7 @@ def _hold(name: str, entry: Entry) -> None:
         "approval": lambda: f"{entry['digest']}/{entry[SEAL]}.json",
         "lock": lambda: f"{entry['digest']}/{entry['attempt']:03}.json",
         "job": lambda: f"{entry['digest']}/{entry['number']:03}.json",
+        "look": lambda: f"{entry['subject']}/{entry['week']}-{entry['asked_sha256'][:16]}.json",
     }[kind]()
     if own != rest:
         raise _edited(name, "stands under the name of another entry")

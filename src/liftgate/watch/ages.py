@@ -30,8 +30,8 @@ class Evaluated:
     verdict: str | None = None
 
 
-def evaluated(alias: str, variant: Variant, verdicts: Iterable[Mapping[str, Any]]) -> Evaluated | None:
-    """The newest verdict about these weights, or what models.yaml says, or None."""
+def evaluations(alias: str, variant: Variant, verdicts: Iterable[Mapping[str, Any]]) -> list[Evaluated]:
+    """Every verdict about these weights, oldest first, after what models.yaml says of the time before them."""
     digest = variant.entry.get("manifest_digest")
     mine = [
         Evaluated(when, entry["verdict"])
@@ -40,12 +40,16 @@ def evaluated(alias: str, variant: Variant, verdicts: Iterable[Mapping[str, Any]
         and (entry["alias"], entry.get("manifest_digest")) == (alias, digest)
         and (when := at(entry["at"])) is not None
     ]
-    if mine:
-        return max(mine, key=lambda each: each.when)
+    mine.sort(key=lambda each: each.when)
     for key in ("evaluated_at", "trained_at"):
         if (when := at(variant.entry.get(key))) is not None:
-            return Evaluated(when)
-    return None
+            return [*([Evaluated(when)] if not mine or when < mine[0].when else []), *mine]
+    return mine
+
+
+def evaluated(alias: str, variant: Variant, verdicts: Iterable[Mapping[str, Any]]) -> Evaluated | None:
+    """The newest verdict about these weights, or what models.yaml says, or None."""
+    return next(reversed(evaluations(alias, variant, verdicts)), None)
 
 
 def is_served(variant: Variant) -> bool:
