@@ -175,6 +175,35 @@ def test_live_asks_one_by_one_at_the_full_price(world: World) -> None:
     assert Decimal(entry["usd"]) > Decimal("0.4")
 
 
+def test_what_judges_cost_is_in_what_the_cycle_cost(world: World) -> None:
+    folder = world.root / "evals/toy"
+    suite, prices = folder / "suite.yaml", world.root / "evals/prices.yaml"
+    assert world.go() == 0
+    (unjudged,) = world.entries()
+    (folder / "judges").mkdir()
+    judge = {
+        "version": 1, "prompt": "Is it kind?", "answers": "scale", "shows": ["question"], "endpoint": "openai",
+        "model": "grader", "base_url": world.server.url, "sampling": {"max_tokens": 50},
+    }  # fmt: skip
+    (folder / "judges/kind.yaml").write_text(json.dumps(judge))
+    suite.write_text(
+        suite.read_text().replace("scorers: [", "scorers: [{scorer: judge, judge: judges/kind.yaml}, ")
+    )
+    grader = PRICE.replace('"*"', '"grader"').replace('"1000"', '"30"').replace('"2000"', '"60"')
+    prices.write_text(prices.read_text() + f"  - {grader}\n")
+    before, kind = world.server.answer, '{"reason": "kind", "score": 5}'
+    world.server.answer = lambda body: kind if body["model"] == "grader" else before(body)
+    world.now += datetime.timedelta(days=31)
+    assert world.go() == 0
+    judged = world.entries()[-1]
+    asked = [body for body in world.server.bodies if body["model"] == "grader"]
+    assert len(asked) == 2 * 12
+    tokens = sum(len(str(m["content"]).split()) for body in asked for m in body["messages"])
+    said = len(asked) * len(kind.split())
+    cost = (Decimal(tokens) * 30 + Decimal(said) * 60) / 1_000_000
+    assert Decimal(judged["usd"]) - Decimal(unjudged["usd"]) == cost > 0
+
+
 def test_without_a_manifest_no_verdict_can_be_kept(world: World, capsys: pytest.CaptureFixture[str]) -> None:
     models = world.root / "models.yaml"
     models.write_text(models.read_text().replace(f"manifest_digest: {DIGEST}, ", ""))

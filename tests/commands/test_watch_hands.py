@@ -211,6 +211,7 @@ def test_what_is_stale_for_a_month_more_gets_a_rollback_proposed_once_and_a_no_i
     git(tmp_path, "clone", "-q", str(origin), "clone")
     root, words = tmp_path / "clone", ("--issues", "--flag-down")
     repo = server.repository("octocat/toy")
+    repo.add_workflow("evaluate.yml", inputs=["pr", "alias", "digest", "head-sha"])
     assert look(root, *words, today="2026-10-29") == 0
     assert repo.pulls == {}
     assert look(root, *words, today="2026-10-30") == 0
@@ -218,15 +219,56 @@ def test_what_is_stale_for_a_month_more_gets_a_rollback_proposed_once_and_a_no_i
     assert (pull.title, pull.head_ref) == (
         "Roll back support v1.1.0 from 25% to 0%", "liftgate/rollback-support-v1.1.0-to-0"
     )  # fmt: skip
-    assert "last evaluated more than 120 days ago" in pull.body
+    assert pull.body.startswith(
+        "<!-- liftgate-flag-down 2026-07-01 -->\n`v1.1.0` was last evaluated more than 120 days ago. The verdict on "
+        "this change comes by itself, from a run of liftgate evaluate.\n"
+        "`v1.1.0` of `support` goes from 25% to 0%; callers get the rest from where they got it before.\n\n"
+        "A rollback changes nothing else, so the gate asks for no evaluation, no provider and no secret.\n"
+        "Merge it, then see docs/runbooks/rollback.md.\n\n"
+        "A workflow opened this, so GitHub holds the checks that it starts, and again those of each push by a "
+        "workflow: somebody with write access presses **Approve workflows to run** beside them.\n"
+    )
+    [sent] = repo.dispatches
+    assert (sent["workflow"], sent["ref"]) == ("evaluate.yml", "main")
+    asked = {"pr": str(pull.number), "alias": "support", "digest": "rollback", "head-sha": pull.head_sha}
+    assert sent["inputs"] == asked
     assert "rollout_percent: 0" in git(origin, "show", f"{pull.head_ref}:models.yaml")
     before, tip = len(server.writes), git(origin, "rev-parse", pull.head_ref)
     assert look(root, *words, today="2026-10-30") == 0
     assert changes(server, before) == [] and git(origin, "rev-parse", pull.head_ref) == tip
     repo.close(pull.number)
     assert look(root, *words, today="2026-10-30") == 0
-    assert len(repo.pulls) == 1
+    assert (len(repo.pulls), len(repo.dispatches)) == (1, 1)
     assert "pull request #" in capsys.readouterr().err
+
+
+def test_schedules_that_github_switched_off_are_on_again_and_those_of_a_person_stay_off(
+    tmp_path: Path, server: GitHubServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_watched(tmp_path / "toy")
+    repo = server.repository("octocat/toy")
+    repo.add_workflow("poll.yml", state="disabled_manually")
+    assert look(root, "--issues") == 0
+    assert "reevaluate.yml is not on GitHub: nothing starts it by itself" in capsys.readouterr().err
+    repo.add_workflow("reevaluate.yml", state="disabled_inactivity")
+    assert look(root, "--issues") == 0
+    assert (
+        "reevaluate.yml: GitHub had switched its schedule off, and it is on again" in capsys.readouterr().err
+    )
+    assert repo.workflows["reevaluate.yml"]["state"] == "active"
+    repo.workflows["reevaluate.yml"]["state"] = "disabled_manually"
+    before = len(server.writes)
+    assert look(root, "--issues") == 0
+    assert [each.path.split("/workflows/")[1] for each in server.writes[before:]] == ["watch.yml/enable"]
+    assert {file: each["state"] for file, each in repo.workflows.items()} == {
+        "watch.yml": "active",
+        "reevaluate.yml": "disabled_manually",
+        "poll.yml": "disabled_manually",
+    }
+    assert (
+        "reevaluate.yml is switched off, and stays so: gh workflow enable reevaluate.yml"
+        in capsys.readouterr().err
+    )
 
 
 def test_findings_come_without_a_token_as_text_or_json(
@@ -246,6 +288,14 @@ def test_findings_come_without_a_token_as_text_or_json(
     }  # fmt: skip
     assert [finding["rule"] for finding in told["subjects"]["support/v1.1.0"]] == ["stale-weights"]
     assert "2 lines of log: 1 requests, 0 mirrored, 0 of other days, 1 unreadable" in shown.err
+    (tmp_path / "logs/day").mkdir(parents=True)
+    assert look(root, "--log", str(tmp_path / "logs")) == 2
+    assert "no .jsonl or .jsonl.gz file is in this folder" in capsys.readouterr().err
+    for name in ("a.jsonl", "day/b.jsonl"):
+        (tmp_path / "logs" / name).write_bytes((tmp_path / "log.jsonl").read_bytes())
+    (tmp_path / "logs/notes.txt").write_text("no log")
+    assert look(root, "--log", str(tmp_path / "logs")) == 0
+    assert "4 lines of log: 2 requests" in capsys.readouterr().err
     assert look(root, "--strict") == 10
     assert look(root, "--webhook-env", "PAGER") == 2
     assert look(root, "--log", str(tmp_path / "none.jsonl")) == 2

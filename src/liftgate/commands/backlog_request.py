@@ -23,6 +23,7 @@ def request(
     """
     from liftgate.commands.backlog import place
     from liftgate.commands.registry.proposing import connected
+    from liftgate.commands.waiting_checks import with_click
     from liftgate.repository import show
 
     root, remote, path = arguments.root, arguments.remote, place(alias)
@@ -40,9 +41,10 @@ def request(
         return found, None
     if tip is None or show(root, tip, path) != found.data:
         _push(root, remote, branch, tip or commit, found, force=tip is None)
+    body = with_click(found.body, github)
     if not pulls:
-        return found, github.open_pull(title=found.title, body=found.body, head=branch, base=base)
-    _edit(github, pulls[0].number, found)
+        return found, github.open_pull(title=found.title, body=body, head=branch, base=base)
+    _edit(github, pulls[0].number, body)
     return found, pulls[0].number
 
 
@@ -65,10 +67,10 @@ def _push(root: Path, remote: str, branch: str, parent: str, found: Found, *, fo
     git(root, "push", "--quiet", *(["--force"] if force else []), remote, f"{made}:refs/heads/{branch}")
 
 
-def _edit(github: GitHub, number: int, found: Found) -> None:
+def _edit(github: GitHub, number: int, body: str) -> None:
     from liftgate.watch.backlog_words import MARKER
 
     there = str((github.request("GET", f"/pulls/{number}") or {}).get("body") or "").replace("\r\n", "\n")
     # Whoever took the marker out has words of their own there.
-    if there.startswith(MARKER) and there.strip() != found.body.strip():
-        github.edit_issue(number, body=found.body)
+    if there.startswith(MARKER) and there.strip() != body.strip():
+        github.edit_issue(number, body=body)

@@ -18,6 +18,22 @@ MOST_LINE: Final = 4 << 20
 _TOO_LONG: Final = b"\0"
 
 
+def listed(paths: Sequence[Path]) -> list[Path]:
+    """The files that are meant, those of a folder by name. Raises `InputError` for a folder without a log."""
+    found: list[Path] = []
+    for path in paths:
+        if not path.is_dir():
+            found.append(path)
+            continue
+        inside = sorted(each for each in path.rglob("*") if each.is_file() and ".jsonl" in each.suffixes)
+        if not inside:
+            raise InputError(
+                f"{path}: no .jsonl or .jsonl.gz file is in this folder", hint="an empty log is no look"
+            )
+        found += inside
+    return found
+
+
 def parsed(path: Path) -> Iterator[tuple[int, list[Any]]]:
     """Blocks of parsed lines with the number of the first; None stands for a line that is not JSON.
 

@@ -18,6 +18,7 @@ from liftgate.commands.arms import Answering
 from liftgate.commands.flow import Flow
 from liftgate.digests import digest
 from liftgate.errors import StillRunning
+from liftgate.evaluation.arms import Arm
 from liftgate.evaluation.batches import PROVIDERS, Places, open_provider
 from liftgate.evaluation.batches.asking import BatchedEndpoint
 from liftgate.evaluation.batches.ledger import Ledger as BatchLedger
@@ -88,6 +89,8 @@ class CycleAnswering(Answering):
 
     words: Words = field(default_factory=Words)
     cycle: str = FIRST
+    judged_usd: Decimal = Decimal(0)
+    """What every judgement of this cycle costs, also those that an earlier call paid for."""
 
     def runs(self) -> dict[str, EvalRun]:
         """Runs by arm, base first. A batch that goes on does not keep the next one from being created."""
@@ -112,6 +115,20 @@ class CycleAnswering(Answering):
             raise waiting
         self._confirm(endpoints, runs)
         return runs
+
+    def _answer(
+        self,
+        arm: Arm,
+        endpoint: Endpoint,
+        model: str,
+        against: EvalRun | None = None,
+        only: Sequence[str] | None = None,
+        repeats: range | None = None,
+        quality_repeats: range = range(1),
+    ) -> EvalRun:
+        run = super()._answer(arm, endpoint, model, against, only, repeats, quality_repeats)
+        self.judged_usd += Decimal(run.meta["usage"].get("judge_usd", "0"))
+        return run
 
     def _registered(self, model: Model) -> Endpoint:
         kind = kind_of(model)
@@ -145,6 +162,7 @@ class Reevaluation(Flow):
     adapters: Path = Path()
     pinned: Mapping[str, Any] | None = None
     """The report that the variant rests on, for what it says of its training."""
+    made: CycleAnswering | None = None
     usd: Decimal = Decimal(0)
 
     def _go(self, suite: SuiteFolder, registered: Alias, policy: Policy) -> None:
@@ -156,7 +174,7 @@ class Reevaluation(Flow):
         runs = self._evaluate(narrow, registered, candidate, policy)
         if runs:
             self._compare(runs, narrow, policy)
-            self.usd = self._paid(runs, registered)
+            self.usd = self._paid(runs, registered) + (self.made.judged_usd if self.made else 0)
 
     def _model(self) -> Adapter | Model | None:
         if self.variant.model.provider != "local":
@@ -179,6 +197,7 @@ class Reevaluation(Flow):
         """By the batch, in this cycle."""
         made = CycleAnswering(suite, registered, candidate, store, policy, self.resume_command)
         made.words, made.cycle = self.asked, self.cycle
+        self.made = made
         return made
 
     def _purse(self, policy: Policy) -> Purse:
@@ -207,7 +226,7 @@ class Reevaluation(Flow):
         return training, dataset
 
     def _paid(self, runs: Mapping[str, EvalRun], registered: Alias) -> Decimal:
-        """What the answers of this cycle cost, whoever fetched them; nothing where no price is known."""
+        """What the answers of this cycle cost, judges apart, whoever fetched them; nothing where no price is known."""
         total = Decimal(0)
         for arm, run in runs.items():
             model = self.variant.model if arm == "candidate" else registered.default

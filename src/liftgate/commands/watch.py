@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--log", type=Path, nargs="+", action="extend", default=[], metavar="FILE",
-        help="request logs, JSON Lines or OpenTelemetry spans, plain or .gz; see docs/guides/watch.md",
+        help="request logs, or folders of them: JSON Lines or OpenTelemetry spans, plain or .gz; docs/guides/watch.md",
     )  # fmt: skip
     parser.add_argument("--today", type=day, metavar="DATE", help="look as on this day of UTC (default: now)")
     parser.add_argument(
@@ -81,6 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
         code: int = import_module(f"liftgate.commands.watch_{arguments.action}").run(arguments)
         return code
     from liftgate.commands.hosted import utc_now
+    from liftgate.commands.log_files import listed
     from liftgate.commands.registry.check import ledger_of
     from liftgate.commands.watching import look
     from liftgate.commands.webhook import address
@@ -95,7 +96,7 @@ def run(arguments: argparse.Namespace) -> int:
     github = connected(os.environ) if arguments.issues else None
     webhook = address(os.environ, arguments.webhook_env) if arguments.webhook_env else None
     now = arguments.today or utc_now()
-    looked = look(arguments.root, now, arguments.log, ledger_of(arguments.ledger, arguments.root))
+    looked = look(arguments.root, now, listed(arguments.log), ledger_of(arguments.ledger, arguments.root))
     _tell(looked)
     if arguments.json:
         sys.stdout.write(pretty(document(looked)).decode())

@@ -21,9 +21,12 @@ if TYPE_CHECKING:
 
 COMMAND: Final = "liftgate watch"
 # GitHub switches scheduled workflows off after 60 days without a push; a run that switches them on again prevents it.
-SCHEDULED: Final = ("watch.yml",)
+# poll.yml is not among them: it is switched on by a training and off by itself.
+SCHEDULED: Final = ("watch.yml", "reevaluate.yml")
+_OURS: Final = ("active", "disabled_inactivity")
 _MOST_TOLD: Final = 20
 _FLAG_DOWN: Final = "liftgate-flag-down"
+_JUDGE: Final = "evaluate.yml"
 
 
 def keep(github: GitHub, looked: Looked, webhook: SplitResult | None) -> list[str]:
@@ -48,16 +51,21 @@ def keep(github: GitHub, looked: Looked, webhook: SplitResult | None) -> list[st
 
 
 def keep_schedule(github: GitHub) -> None:
-    """Switch the schedule on again. It changes nothing but GitHub's count of idle days where it is on."""
-    from liftgate.github.api import GitHubRefused
+    """Switch the schedules on again, but none that a person switched off.
 
+    It changes nothing but GitHub's count of idle days where one is on.
+    """
     for workflow in SCHEDULED:
-        try:
+        found = github.request("GET", f"/actions/workflows/{workflow}")
+        state = None if found is None else found.get("state")
+        if state is None:
+            sys.stderr.write(f"{workflow} is not on GitHub: nothing starts it by itself\n")
+        elif state in _OURS:
             github.enable_workflow(workflow, True)
-        except GitHubRefused as refused:
-            if refused.code != 404:
-                raise
-            sys.stderr.write(f"{workflow} is not on GitHub: nothing looks again by itself\n")
+            if state != "active":
+                sys.stderr.write(f"{workflow}: GitHub had switched its schedule off, and it is on again\n")
+        else:
+            sys.stderr.write(f"{workflow} is switched off, and stays so: gh workflow enable {workflow}\n")
 
 
 def propose(root: Path, remote: str, github: GitHub, looked: Looked, now: datetime.datetime) -> None:
@@ -85,10 +93,28 @@ def propose(root: Path, remote: str, github: GitHub, looked: Looked, now: dateti
                 continue
             if _proposed(github, made.branch, mark):
                 continue
-            why = f"`{variant.name}` was last evaluated more than {sum(limits)} days ago."
+            why = (
+                f"`{variant.name}` was last evaluated more than {sum(limits)} days ago. The verdict on this change "
+                "comes by itself, from a run of liftgate evaluate."
+            )
             made = replace(made, body=f"{mark}\n{why}\n{made.body}")
             number = proposing.request(root, remote, base, source, made, github)
             sys.stderr.write(f"{alias.name} {variant.name}: pull request #{number} proposes 0%\n")
+            _ask_for_verdict(github, base, alias.name, number)
+
+
+def _ask_for_verdict(github: GitHub, base: str, alias: str, number: int) -> None:
+    """Start the workflow that judges a pull request when it is told to: its own checks wait for somebody's click."""
+    from liftgate.github.api import GitHubRefused
+
+    pull = github.pull(number)
+    head = "" if pull is None else pull.head_sha
+    try:
+        github.dispatch(
+            _JUDGE, base, {"pr": str(number), "alias": alias, "digest": "rollback", "head-sha": head}
+        )
+    except GitHubRefused as refused:
+        sys.stderr.write(f"#{number}: its verdict could not be asked for: {refused.sentence}\n")
 
 
 def _proposed(github: GitHub, branch: str, mark: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Final
 
 import orjson
@@ -29,6 +30,7 @@ from liftgate.evaluation.retrieval import passages_in, shown
 from liftgate.evaluation.runner import run_arm
 from liftgate.evaluation.scorers import Metric
 from liftgate.evaluation.suite import Question
+from liftgate.training.cost import TokenPrice, money
 
 Row = dict[str, Any]
 _BASE: Final = "base"
@@ -244,7 +246,7 @@ def judge_all(
         limits=opened.limits,
         label=f"judge {name}",
     )
-    _count(used, judged.rows)
+    _count(used, judged.rows, None if opened.limits is None else opened.limits.price)
     readings = [_reading(opened.judge, row) for row in judged.rows]
     found: list[tuple[Reading, bool]] = []
     place = 0
@@ -269,9 +271,12 @@ def _reading(judge: Judge, row: Mapping[str, Any]) -> Reading:
     return judges.read(judge, row["output"])
 
 
-def _count(used: Row, rows: Sequence[Mapping[str, Any]]) -> None:
+def _count(used: Row, rows: Sequence[Mapping[str, Any]], price: TokenPrice | None) -> None:
     # Sums over judgements, stored or new, so that the sums of shards are those of the whole.
     used["judgements"] = used.get("judgements", 0) + len(rows)
     for key in ("input_tokens", "output_tokens"):
         counts = [row[key] for row in rows if row[key] is not None]
         used[f"judge_{key}"] = used.get(f"judge_{key}", 0) + sum(counts)
+    if price is not None:
+        paid = (price.usd(row["input_tokens"] or 0, row["output_tokens"] or 0) for row in rows)
+        used["judge_usd"] = money(sum(paid, Decimal(used.get("judge_usd", "0"))))

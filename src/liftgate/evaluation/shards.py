@@ -185,7 +185,7 @@ def _summed(usages: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         values = [usage.get(key) for usage in usages]
         if any(value is None for value in values):
             total[key] = None
-        elif key == "usd":
+        elif key in ("usd", "judge_usd"):
             total[key] = money(sum((Decimal(str(value)) for value in values), Decimal(0)))
         else:
             total[key] = sum(int(value) for value in values if value is not None)

@@ -24,10 +24,18 @@ RULES: Final[Mapping[str, Told]] = {
         weighed="in watch",
     ),
     "silent-weights": Told(
-        "error",
+        "error or warning",
         """The same prompts are answered otherwise than before, beyond what noise does.
+        It is a warning for a week once the model was evaluated again.
         Why: the weights behind the id may have changed without a word.
-        Fix: evaluate again, and ask the provider.""",
+        Fix: ask the provider; `reevaluate.yml` evaluates it at once, or `liftgate reevaluate` by hand.""",
+        weighed="in watch",
+    ),
+    "no-canary": Told(
+        "warning or notice",
+        """For 15 days nobody has asked the canary's prompts of a model that callers get, or nobody ever did.
+        Why: weights that change behind an id would not be seen.
+        Fix: read the log of `liftgate reevaluate`, which says what kept it, or run `liftgate watch canary`.""",
         weighed="in watch",
     ),
     "error-rate": Told(

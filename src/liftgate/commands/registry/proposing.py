@@ -158,9 +158,11 @@ def fetched(root: Path, remote: str, branch: str) -> Source:
 def request(root: Path, remote: str, base: str, source: Source, proposal: Proposal, github: GitHub) -> int:
     """Push one commit as a branch of its own, and open its pull request. No work tree or index takes part."""
     from liftgate.commands.registry.commits import commit_on
+    from liftgate.commands.waiting_checks import with_click
     from liftgate.repository import git
 
     files = {**proposal.files, PATH: proposal.after.encode()}
     made = commit_on(root, str(source.commit), files, proposal.title)
     git(root, "push", "--quiet", "--force", remote, f"{made}:refs/heads/{proposal.branch}")
-    return github.open_pull(title=proposal.title, body=proposal.body, head=proposal.branch, base=base)
+    body = with_click(proposal.body, github)
+    return github.open_pull(title=proposal.title, body=body, head=proposal.branch, base=base)
