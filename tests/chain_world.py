@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+import decision_examples as decisions
 from launch_world import Memory
 from liftgate.digests import pretty
 from liftgate.registry.chain import Chain, Source, verify_variant
@@ -105,6 +106,7 @@ def report(hosted: bool, cases: bytes) -> dict[str, Any]:
     made["training"] |= {"manifest_digest": manifest.digest, "provider": manifest.provider, "losses": []}
     made["lineage"]["golden_sha256"] = sha256(cases)
     made["verdict_key"] = KEY
+    made["road"] = decisions.agrees()
     if hosted:
         made["training"] |= {
             "adapter_sha256": None, "base_sha256": None, "steps": None, "trainable_parameters": None,
@@ -288,6 +290,7 @@ def _world(hosted: bool, ledger: bool) -> World:
         VALIDATION: rows("validation"),
         GOLDEN: golden(),
         MANIFEST: pretty(training_manifest(hosted).to_dict()),
+        decisions.PAPER: decisions.paper(),
     }
     files[REPORT] = pretty(report(hosted, files[GOLDEN]))
     past = (registry(None), registry(entry(hosted, files, 0)), registry(entry(hosted, files, 5)))

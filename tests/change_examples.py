@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+import decision_examples as decisions
 import report_examples as examples
 from liftgate.findings import Finding, Severity
 from liftgate.publishing.outcome import AliasOutcome, ChangeReport, State, Waiting
@@ -80,6 +81,41 @@ def split_this_pr() -> ChangeReport:
 
 def waiting_for_approval() -> ChangeReport:
     return change(outcome("waiting", static(), waiting=APPROVAL, usd="12.398", digest=sha("manifest")))
+
+
+def waiting_with_the_decision() -> ChangeReport:
+    report = {**static(), "road": decisions.agrees()}
+    return change(outcome("waiting", report, waiting=APPROVAL, usd="12.398", digest=sha("manifest")))
+
+
+def waiting_undecided() -> ChangeReport:
+    road = decisions.incomplete()
+    missing = "; ".join(road["missing"])
+    found = examples.finding(
+        "decision-incomplete",
+        "warning",
+        f"the decision matrix cannot tell yet; missing: {missing}",
+        decisions.PAPER,
+    )
+    report = {**static(), "road": road, "findings": [found]}
+    return change(outcome("waiting", report, waiting=APPROVAL, usd="12.398", digest=sha("manifest")))
+
+
+def against_the_decision() -> ChangeReport:
+    road = decisions.differs()
+    said = f"the decision matrix recommends a better prompt, and this change would train: {'; '.join(road['reasons'])}"
+    found = examples.finding("against-decision", "error", said, decisions.PAPER)
+    return change(outcome("block", {**static(), "verdict": "block", "road": road, "findings": [found]}))
+
+
+def decision_unfinished() -> ChangeReport:
+    road = decisions.unfinished()
+    said = (
+        f"the decision document is not finished: {', '.join(road['open'])}; liftgate decide support-intent says what "
+        "each asks for"
+    )
+    found = examples.finding("no-decision", "error", said, decisions.PAPER)
+    return change(outcome("block", {**static(), "verdict": "block", "road": road, "findings": [found]}))
 
 
 def training() -> ChangeReport:
@@ -194,6 +230,10 @@ CHANGES: dict[str, Callable[[], ChangeReport]] = {
     "bad-data": bad_data,
     "split-this-pr": split_this_pr,
     "waiting-for-approval": waiting_for_approval,
+    "waiting-with-the-decision": waiting_with_the_decision,
+    "waiting-undecided": waiting_undecided,
+    "against-the-decision": against_the_decision,
+    "decision-unfinished": decision_unfinished,
     "training": training,
     "evaluating": evaluating,
     "pass": passing,
@@ -263,7 +303,8 @@ def every_part() -> ChangeReport:
     blocked = outcome(
         "block", examples.blocked_by_safety(), findings=(finding,), checklist=items, headline="a headline"
     )
-    waits = replace(outcome("waiting", static(), waiting=APPROVAL), alias="triage")
+    held = {**static(), "road": decisions.incomplete()}
+    waits = replace(outcome("waiting", held, waiting=APPROVAL), alias="triage")
     runs = outcome("running", headline="training", provider="openai", job_id="job", stage="training")
     failed = outcome("error", headline="it broke")
     waived = outcome("pass", examples.waived_regressions(), found=True)

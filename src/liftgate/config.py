@@ -101,7 +101,7 @@ def parse_yaml(text: str | bytes, path: str) -> Document:
     except RecursionError:
         raise InputError(f"{path}: nested too deeply to be a configuration file") from None
     if problems:
-        raise InputError(_headline(path, len(problems)), problems=problems)
+        raise InputError(headline_of(path, len(problems)), problems=problems)
     if data is None:
         raise InputError(f"{path}: the file is empty", hint="see docs/files.md for its form")
     return Document(path, data, lines)
@@ -109,9 +109,14 @@ def parse_yaml(text: str | bytes, path: str) -> Document:
 
 def check(document: Document, schema_name: str) -> list[Problem]:
     """Every way in which the document departs from its schema."""
+    return departures(document, schema(schema_name))
+
+
+def departures(document: Document, form: Mapping[str, Any]) -> list[Problem]:
+    """Every way in which the document departs from this schema."""
     from jsonschema import Draft202012Validator
 
-    validator = Draft202012Validator(schema(schema_name))
+    validator = Draft202012Validator(form)
     errors = sorted(validator.iter_errors(document.data), key=lambda e: list(map(str, e.absolute_path)))
     return [problem for error in errors for problem in _problems(error, document)]
 
@@ -121,11 +126,12 @@ def load(text: str | bytes, path: str, schema_name: str) -> Document:
     document = parse_yaml(text, path)
     problems = check(document, schema_name)
     if problems:
-        raise InputError(_headline(path, len(problems)), problems=problems)
+        raise InputError(headline_of(path, len(problems)), problems=problems)
     return document
 
 
-def _headline(path: str, count: int) -> str:
+def headline_of(path: str, count: int) -> str:
+    """`evals/policy.yaml has 2 problems`."""
     return f"{path} has {count} problem{'s' if count != 1 else ''}"
 
 
@@ -246,6 +252,9 @@ def _sentence(error: Any) -> str:
                 if error.validator_value == 1
                 else f"needs at least {error.validator_value}"
             )
+        case "maxItems" | "maxLength" | "maxProperties":
+            unit = {"maxItems": "items", "maxLength": "characters"}.get(error.validator, "keys")
+            return f"has {len(error.instance):,} {unit}, at most {error.validator_value:,} are read"
         case _:
             message: str = error.message
             return message if len(message) <= 200 else message[:197] + "..."

@@ -28,7 +28,7 @@ from liftgate.files import sha256_file, write_json
 from liftgate.training.ledger import verdict_name
 from openai_finetuning_server import FineTuningServer
 from openai_submissions import BASE
-from toy_project import git
+from toy_project import DECISION, git
 
 LEDGER = ("--ledger", "git:origin")
 
@@ -137,6 +137,32 @@ def test_a_person_with_a_clone_adds_the_model_of_a_recorded_verdict(
         with results_as(world, None if forged is None else {f"{key}.tar.gz": forged}):
             assert main([*add, str(judged.tree), "--recorded"]) == 2
         assert f"the results of {key[:12]}… {why}" in capsys.readouterr().err
+
+
+def test_the_decision_document_makes_no_other_key_and_is_held_anew_under_the_same(judged: Judged) -> None:
+    world, paper = judged.world, "evals/toy/decision.yaml"
+    known = world.one(judged.head)
+    assert known.report is not None
+    stored = known.report["road"]
+    assert (stored["document"], stored["matrix"], stored["state"]) == ("fine-tune", None, "incomplete")
+    assert [each["rule"] for each in known.report["findings"]].count("decision-incomplete") == 1
+    cites = DECISION.replace("must_cite_sources: false", "must_cite_sources: true").replace(
+        "version: 1", "\nversion: 1"
+    )
+    for text, rule, road in (
+        (cites, "against-decision", ("fine-tune", "rag", "differs")),
+        (DECISION.replace("owner: us", "owner: TODO"), "no-decision", ("fine-tune", None, "incomplete")),
+        ("version: 1\n", "no-decision", None),
+        (None, "no-decision", None),
+    ):
+        outcome = world.one(world.commit({**world.dataset(), paper: text}))
+        assert (outcome.key, outcome.found, outcome.state) == (known.key, True, "block")
+        assert rules(outcome) == [rule]
+        report = outcome.report or {}
+        # What was found of the document on the day of the verdict is not said of another one.
+        assert "decision-incomplete" not in [each["rule"] for each in report["findings"]]
+        now = report.get("road")
+        assert (now and (now["document"], now["matrix"], now["state"])) == road
 
 
 def test_neither_a_rebase_nor_a_queue_nor_a_date_loses_the_verdict(judged: Judged) -> None:

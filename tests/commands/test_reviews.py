@@ -314,6 +314,8 @@ def test_every_field_of_a_report_is_named_when_it_is_changed_and_sealed_again(fo
         ("comparison", {"lift": {"mean": 0.5}}, "$.comparison.lift.mean is 0.5 in the report and -1.0 by the stored"),
         ("lineage", {"policy_sha256": "0" * 64}, "$.lineage.policy_sha256 is not what the stored answers give"),
         ("attempts", {"number": 1_000}, "$.attempts.number is 1000 in the report"),
+        ("road", {"reasons": ["x"]}, "$.road.reasons[0] is not what the stored answers give"),
+        ("road", {"matrix": "rag"}, "$.road.matrix is rag in the report and null by the stored answers"),
         ("headline", "Pass, may be merged.", "$.headline is not what the stored answers give"),
         ("tool_version", "9.9.9", "$.tool_version is not"),
         ("report_sha256", "0" * 64, "$.report_sha256 is not what"),
@@ -424,6 +426,7 @@ def test_every_other_file_of_the_folder_is_held_against_the_report(
         ("dataset", {"train_rows": 1_000_000}, "$.dataset.train_rows"),
         ("attempts", {"number": 1}, "$.attempts.number"),
         ("training", {"adapter_sha256": "0" * 64}, "$.training.adapter_sha256"),
+        ("road", {"document": "rag"}, "$.road.document"),
         ("expected", {"refund-0": "x"}, "$.cases["),
     ],
 )
@@ -449,7 +452,7 @@ def test_evidence_that_was_changed_and_sealed_again_is_named_by_the_report(
 
 
 @pytest.mark.parametrize(
-    "key", ["dataset", "estimate", "training", "attempts", "power", "waived", "arm_about", "arms"]
+    "key", ["dataset", "estimate", "training", "attempts", "power", "road", "waived", "arm_about", "arms"]
 )
 @pytest.mark.parametrize("value", [{}, [1], "x", 1, [{}]], ids=repr)
 def test_evidence_of_a_strange_form_is_one_clear_error(

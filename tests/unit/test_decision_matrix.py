@@ -366,14 +366,15 @@ def test_the_policy_says_how_much_each_rule_weighs() -> None:
         (b"[]", "the file is no report.json of this version"),
         (_report().replace(b'"n": 240', b'"n": 241', 1), "the report was altered after Liftgate wrote it"),
         (_report(alias="other"), "the report is of 'other'"),
-        (_report(arms=[]), "the report has no such arm"),
+        (_report(arms=[]), "the report has no such arm; it has none"),
     ],
 )
 def test_a_report_that_bears_nothing_out_is_told_and_never_counts(report: bytes | None, said: str) -> None:
     files = _files(report=report)
     paper = read_paper(ALIAS, files.get, Policy())
     assert paper is not None
-    assert [each.message for each in paper.silent] == [f"a better prompt: {said}"] * 2
+    told = [f"a better prompt ({arm}): {said}" for arm in ("base", "prompt-v2")]
+    assert [each.message for each in paper.silent] == told
     assert paper.advice.recommendation is None
     assert _found(files) == [("decision-incomplete", "warning")]
     assert _found(files, paid=False) == []

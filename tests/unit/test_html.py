@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import decision_examples as decisions
 import report_examples as examples
 from liftgate.report.charts import curve, forest, spreads
 from liftgate.report.html import csp_hash, render_html
@@ -285,3 +286,27 @@ def test_validation_losses_are_drawn_where_it_was_looked_at_them() -> None:
     one = curve(losses, 1.5, looks[:1])
     assert one is not None
     assert one.looks == ""
+
+
+def test_the_page_says_why_this_road_and_what_was_tried_on_the_others() -> None:
+    page = render_html({**examples.waiting_for_approval(), "road": decisions.agrees()})
+    told = re.sub(
+        r"\s+", " ", re.sub(r"<[^>]+>", " ", page.partition('<h2 id="road">')[2].partition("</section>")[0])
+    )
+    assert told.strip() == (
+        "Why this road Why fine-tuning: document and matrix agree. A better prompt: tried, falls short; "
+        "retrieval, routing and tools: not for this task. a better prompt tried, falls short; base: 75.8% "
+        "exact_match, from which the bar is measured; prompt-v2: 76.0% exact_match, falls short retrieval not for"
+        " this task routing and tools not for this task fine-tuning open must cite sources no policy updates a "
+        "month 0 schema fields 2 labels 8 stable for months 9 locales en, es, de labelled rows 722 No facts to "
+        "cite or to keep up with: retrieval has nothing to give. A form to learn: fixed labels, or a schema that "
+        "prompts do not hold. The newest prompt gains too little over the best before it: prompting is at its "
+        "plateau. The cheapest road that clears the bar wins: fine-tuning. In the words of evals/support-"
+        "intent/decision.yaml ( support-platform, 2026-11-25 ) Which of eight queues does a ticket go to, and how"
+        " urgent is it? Two fields with ten fixed values, and no facts to look up."
+    )
+    hostile = examples.with_text(
+        {**examples.waiting_for_approval(), "road": decisions.incomplete()}, "<b>@x</b>"
+    )
+    assert "<b>" not in render_html(hostile)
+    assert 'id="road"' not in render_html(examples.waiting_for_approval())

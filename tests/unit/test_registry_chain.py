@@ -251,6 +251,61 @@ def test_a_report_that_is_sealed_and_pinned_again_is_given_away_by_its_own_cases
     assert message == f"$.comparison.lift.mean is 0.5, expected {lift:.10g} by the cases"
 
 
+def _with_road(key: tuple[Any, ...], value: Any) -> World:
+    """The decision of the report with another value, sealed and pinned again."""
+    whole = world()
+    made = json.loads(whole.files[REPORT])
+    inner = made["road"]
+    for step in key[:-1]:
+        inner = inner[step]
+    inner[key[-1]] = value
+    return _resealed(made, whole)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        (("matrix",), "rag", "$.road.matrix is not what the matrix gives"),
+        (("state",), "differs", "$.road.state is not what the matrix gives"),
+        (("reasons",), ["trust me"], "$.road.reasons is not what the matrix gives"),
+        (("missing",), ["nothing"], "$.road.missing is not what the matrix gives"),
+        (("roads", "rag"), "left", "$.road.roads is not what the matrix gives"),
+        (("tried", 1, "score"), 0.9, "$.road.matrix is not what the matrix gives"),
+        (("tried", 1, "outcome"), "it is fine", "$.road.tried is not what evals/support-intent/decision.yaml says"),
+        (("requirements", "must_cite_sources"), True, "$.road.matrix is not what the matrix gives"),
+        (("requirements", "labels"), 9, "$.road.requirements is not what evals/support-intent/decision.yaml says"),
+        (("document",), "rag", "$.road.state is not what the matrix gives"),
+        (("question",), "Why not?", "$.road.question is not what evals/support-intent/decision.yaml says"),
+        (("said",), [], "$.road.said is not what evals/support-intent/decision.yaml says"),
+        (("owner",), None, "$.road.owner is not what evals/support-intent/decision.yaml says"),
+        (("decided_on",), "2026-11-26", "$.road.decided_on is not what evals/support-intent/decision.yaml says"),
+        (("open",), ["owner"], "$.road.state is not what the matrix gives"),
+        (("path",), "evals/other/decision.yaml", "$.road.path is not evals/support-intent/decision.yaml"),
+    ],
+)  # fmt: skip
+def test_a_decision_in_a_report_that_is_sealed_again_is_made_again_from_its_document(
+    key: tuple[Any, ...], value: Any, said: str
+) -> None:
+    (found, *_) = [f for link in _with_road(key, value).chain().links for f in link.findings]
+    assert (found.rule, found.place) == ("results-differ", REPORT)
+    assert found.message.startswith(said)
+
+
+def test_a_decision_whose_document_was_never_committed_is_said_to_be_unchecked() -> None:
+    chain = _with_road(("sha256",), "0" * 64).chain()
+    assert chain.state == "verified"
+    assert (
+        "results: no committed version of evals/support-intent/decision.yaml is the one that the report names under "
+        "$.road"
+    ) in chain.unchecked
+
+
+def test_a_report_from_before_decisions_were_kept_is_verified() -> None:
+    whole = world()
+    made = {key: each for key, each in json.loads(whole.files[REPORT]).items() if key != "road"}
+    assert _resealed(made, whole).chain().state == "verified"
+
+
 def test_cases_of_another_golden_set_and_expectations_that_changed_are_named() -> None:
     whole = world()
     document = json.loads(whole.files[REPORT])

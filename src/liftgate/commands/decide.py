@@ -5,6 +5,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from liftgate.errors import InputError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,36 +29,28 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """0 when document and matrix agree, 10 when they do not, 11 when something decisive is missing."""
+    """0 when document and matrix agree, 10 when they do not, 11 when an answer or something decisive is missing."""
     from liftgate.commands.compare import read_policy
     from liftgate.commands.registry.evidence import in_tree
-    from liftgate.errors import ExitCode, InputError
-    from liftgate.files import pretty, read_bytes
+    from liftgate.errors import ExitCode
+    from liftgate.files import pretty
     from liftgate.report.decision import decision_lines
-    from liftgate.verdict.decision_paper import paper_path, read_paper
+    from liftgate.verdict.decision_paper import read_paper
 
     root, alias = arguments.root, arguments.alias
+    _check(root, alias)
     policy = read_policy(root / "evals" / "policy.yaml")
-    more = {str(path): read_bytes(path, "report") for path in arguments.report}
+    more = {str(path): _given(path) for path in arguments.report}
     paper = read_paper(alias, in_tree(root), policy, more)
     if paper is None:
-        from liftgate.config import did_you_mean
-
-        known = sorted(path.parent.name for path in (root / "evals").glob("*/decision.yaml"))
-        raise InputError(
-            f"{root / paper_path(alias)}: no decision document{did_you_mean(alias, known)}",
-            hint=f"its form is in docs/files.md; documents here: {', '.join(known) or 'none'}",
-        )
-    agree = paper.advice.recommendation == paper.recommendation
-    outcome = "incomplete" if not paper.advice.decided else "agrees" if agree else "differs"
+        raise _absent(root, alias)
     if arguments.json:
-        silent = [finding.to_dict() for finding in paper.silent]
         document = {
             "schema_version": 1,
             "alias": alias,
-            "outcome": outcome,
+            "outcome": paper.state,
             **paper.to_dict(),
-            "findings": silent,
+            "findings": [finding.to_dict() for finding in paper.silent],
         }
         sys.stdout.write(pretty(document).decode())
     sys.stderr.write("\n".join(decision_lines(alias, paper)) + "\n")
@@ -63,4 +59,44 @@ def run(arguments: argparse.Namespace) -> int:
         "differs": ExitCode.BLOCKED,
         "incomplete": ExitCode.INSUFFICIENT_EVIDENCE,
     }
-    return codes[outcome]
+    return codes[paper.state]
+
+
+def _given(path: Path) -> bytes:
+    from liftgate.errors import InputError
+    from liftgate.files import read_bytes
+
+    if path.exists() and not path.is_file():
+        raise InputError(f"{path}: is no file", hint="--report takes a report.json that liftgate run wrote")
+    return read_bytes(path, "report")
+
+
+def _check(root: Path, alias: str) -> None:
+    from liftgate.errors import InputError
+
+    if not alias or Path(alias).name != alias or alias in {".", ".."}:
+        raise InputError(
+            "ALIAS is the name that callers use, and no path", hint="such as liftgate decide support-intent"
+        )
+    if not root.is_dir():
+        raise InputError(f"{root}: no such folder", hint="--root names the repository")
+
+
+def _absent(root: Path, alias: str) -> InputError:
+    """Why there is no document, and what there is instead."""
+    from liftgate.config import did_you_mean
+    from liftgate.errors import InputError
+    from liftgate.verdict.decision_paper import paper_path
+
+    place = root / paper_path(alias)
+    if place.is_symlink() or place.exists():
+        return InputError(
+            f"{place}: is no plain file of this repository",
+            hint="commit the document itself, not a link to it",
+        )
+    known = sorted(path.parent.name for path in (root / "evals").glob("*/decision.yaml"))
+    near = did_you_mean(alias, known)
+    here = f"documents here: {', '.join(known)}" if known else "liftgate init ALIAS writes one to fill in"
+    return InputError(
+        f"{place}: no decision document{near}", hint=f"{here}; its form is in docs/guides/decide.md"
+    )

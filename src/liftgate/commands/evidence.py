@@ -28,6 +28,7 @@ from liftgate.training.cost import TokenPrice, money
 from liftgate.verdict.arm_results import arm_results
 from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.cost import training_cost
+from liftgate.verdict.decision_paper import DECISION_RULES
 from liftgate.verdict.decisions import Decisions, read_decisions
 from liftgate.verdict.gate import ArmResult, Decision, decide
 from liftgate.verdict.judge import Calibration
@@ -38,6 +39,8 @@ WAIVERS: Final = "waivers.yaml"
 _SEAL: Final = "evidence_sha256"
 _AGAIN: Final = "run `liftgate run` again; the verdict is recomputed from stored answers"
 _SECTIONS: Final = ("dataset", "data_diff", "power", "attempts", "estimate", "training", "waived")
+# Earlier versions wrote none.
+_NEW_SECTIONS: Final = ("road",)
 # Made anew from the folder rather than written down.
 _COMPUTED: Final = frozenset({"decision", "comparison", "arms", "policy", "reproduced"})
 
@@ -51,6 +54,19 @@ class Judged:
     candidate: Comparison | None
     policy: Policy
     arms: tuple[ArmResult, ...]
+
+
+@dataclass(frozen=True)
+class Today:
+    """What is found of the same change today: it takes the place of what was found when it was judged.
+
+    `road` is the decision as its document has it now. `trains` says that the change asks for a training, so that what
+    was found of that document then is held no longer.
+    """
+
+    findings: Sequence[Finding]
+    road: Mapping[str, Any] | None = None
+    trains: bool = True
 
 
 def write_evidence(folder: Path, evidence: Evidence) -> None:
@@ -75,13 +91,12 @@ def rebuild(
     policy: Policy | None = None,
     policy_sha256: str | None = None,
     today: datetime.date | None = None,
-    findings_now: Sequence[Finding] = (),
+    now: Today | None = None,
 ) -> Judged:
     """The report of a run folder, made again from its answers.
 
-    `policy` and `today` stand for another policy and another day than those it was judged by, `findings_now` for what
-    is found of the same change today: it takes the place of what was found then. Raises `InputError` with the file
-    that is missing, was altered, or cannot be used.
+    `policy` and `today` stand for another policy and another day than those it was judged by, `now` for what is found
+    of the same change today. Raises `InputError` with the file that is missing, was altered, or cannot be used.
     """
     if not folder.is_dir():
         raise InputError(f"{folder}: no such run folder", hint="liftgate run writes .liftgate/<alias>")
@@ -99,11 +114,7 @@ def rebuild(
     )
     candidate = next((arm.comparison for arm in arms if arm.name == "candidate"), None)
     then = [Finding.from_dict(item) for item in read_json(folder / FINDINGS)["findings"]]
-    told = {(each.rule, each.path, each.line) for each in findings_now}
-    findings = [
-        *(each for each in then if (each.rule, each.path, each.line) not in told),
-        *findings_now,
-    ]
+    findings = then if now is None else _as_of(now, then)
     paid = training_cost(kept["estimate"], kept["training"])
     decision = decide(findings, candidate, arms, policy=policy, training=paid)
     fields = {field.name for field in dataclasses.fields(Evidence)} - _COMPUTED
@@ -116,10 +127,20 @@ def rebuild(
         reproduced=read_reproductions(folder / "runs" / "candidate"),
     )
     changes: dict[str, Any] = {} if policy_sha256 is None else {"policy_sha256": policy_sha256}
+    if now is not None and now.trains:
+        changes["road"] = now.road
     if today is not None and kept["decisions_on"] is not None:
         changes["decisions_on"] = today.isoformat()
     report = build_report(dataclasses.replace(evidence, **changes))
     return Judged(report, decision, candidate, policy, tuple(arms))
+
+
+def _as_of(now: Today, then: Sequence[Finding]) -> list[Finding]:
+    told = {(each.rule, each.path, each.line) for each in now.findings}
+    # The decision document is no part of the content key: it is held anew every time, and may have moved its lines.
+    outdated = DECISION_RULES if now.trains else frozenset()
+    kept = (each for each in then if (each.rule, each.path, each.line) not in told)
+    return [*(each for each in kept if each.rule not in outdated), *now.findings]
 
 
 def _read_evidence(folder: Path) -> dict[str, Any]:
@@ -151,7 +172,7 @@ def _fits_a_report(document: Mapping[str, Any], sections: Sequence[str]) -> bool
     form = {
         "$defs": report["$defs"],
         "required": list(sections),
-        "properties": {name: report["properties"][name] for name in sections},
+        "properties": {name: report["properties"][name] for name in (*sections, *_NEW_SECTIONS)},
     }
     return bool(Draft202012Validator(form).is_valid(document))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
@@ -12,11 +12,11 @@ from typing import Any, Final
 from liftgate.commands.change_check import check_alias
 from liftgate.commands.content import Hashes, key_of
 from liftgate.commands.estimate import UntrainableRows
-from liftgate.commands.evidence import Judged, rebuild
+from liftgate.commands.evidence import Judged, Today, rebuild
 from liftgate.commands.merge_queue import retrain_together
 from liftgate.commands.next_word import Names, NextWord, next_word
 from liftgate.commands.places import Places
-from liftgate.commands.promotion_check import check_promotion
+from liftgate.commands.promotion_check import Promotion, check_promotion
 from liftgate.commands.pull_tree import PullTree
 from liftgate.commands.results_branch import ResultsBranch, find_results
 from liftgate.commands.static_stages import Known, StaticStages
@@ -27,7 +27,6 @@ from liftgate.findings import Finding, blocks, ordered
 from liftgate.plan import Plan
 from liftgate.project import Subject, ruler_of
 from liftgate.publishing.outcome import AliasOutcome, State
-from liftgate.registry.checklist import Item
 from liftgate.registry.models import Models
 from liftgate.training.budget import Spent
 from liftgate.training.ledger import Ledger
@@ -78,12 +77,14 @@ class AliasJudge:
     change: Judging
     alias: str
     folder: Path
-    checklist: list[Item] = field(default_factory=list)
+    promotion: Promotion | None = None
 
     def outcome(self) -> AliasOutcome:
         """What came of it, with the checklist of what it promotes. Raises `LiftgateError` for what cannot be read."""
-        judged = self._judged()
-        return replace(judged, checklist=tuple(self.checklist))
+        judged, promoted = self._judged(), self.promotion
+        if promoted is None:
+            return judged
+        return replace(judged, checklist=tuple(promoted.checklist), raised=promoted.raised)
 
     def _judged(self) -> AliasOutcome:
         stages, change = self.stages, self.change
@@ -144,7 +145,7 @@ class AliasJudge:
 
         ends = sunset_findings(self.stages.ruler, known.registered, change.now.date(), promoting=True)
         ledger = change.ledger if change.has_ledger else None
-        promotion = check_promotion(
+        self.promotion = check_promotion(
             change.root,
             change.base,
             change.head,
@@ -155,16 +156,14 @@ class AliasJudge:
             ledger,
             change.now,
         )
-        self.checklist = promotion.checklist
-        return [*ends, *promotion.findings]
+        return [*ends, *self.promotion.findings]
 
     def _promoted(self) -> AliasOutcome:
         findings = tuple(ordered(self.stages.findings))
         state: State = "block" if blocks(findings) else "pass"
         said = "the registry's rules forbid it" if state == "block" else "every rule of the registry holds"
-        return AliasOutcome(
-            self.alias, self.kinds, state, f"{self.alias}: a change of models.yaml, {said}", findings=findings
-        )
+        told = self.promotion.told if self.promotion else "a change of models.yaml"
+        return AliasOutcome(self.alias, self.kinds, state, f"{self.alias}: {told}; {said}", findings=findings)
 
     def _without_rows(self) -> AliasOutcome:
         """Nothing is trained for this alias, or not any more."""
@@ -235,7 +234,8 @@ class AliasJudge:
     def _with_verdict(self, found: Judged, manifest: Manifest | None) -> AliasOutcome:
         """The verdict of its answers, folded with what is found today."""
         now = [self.places.finding(each) for each in self.stages.findings]
-        judged = rebuild(self.folder / "results", today=self.change.now.date(), findings_now=now)
+        today = Today(now, self.stages.road, trains="data" in self.kinds)
+        judged = rebuild(self.folder / "results", today=self.change.now.date(), now=today)
         state = _STATE[exit_code(judged.decision, judged.candidate, judged.policy)]
         training: Mapping[str, Any] = judged.report["training"] or {}
         return AliasOutcome(

@@ -42,6 +42,7 @@ from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.cost import training_cost
 from liftgate.verdict.gate import ArmResult, Decision, decide
 from liftgate.verdict.reproduction import Reproduction
+from liftgate.verdict.road import road_section
 
 
 class Known(NamedTuple):
@@ -71,6 +72,7 @@ class StaticStages:
     power: dict[str, Any] | None = None
     estimate: dict[str, Any] | None = None
     training: dict[str, Any] | None = None
+    road: dict[str, Any] | None = None
     training_rendering: str | None = None
     evaluation_rendering: str | None = None
     calibration_sha256: str | None = None
@@ -179,7 +181,8 @@ class StaticStages:
             )
         )
         if "data" in self.plan.aliases.get(self.alias, ()):
-            priced, _ = held_to_decision(priced, self.root, self.alias, self.ruler.policy)
+            priced, paper = held_to_decision(priced, self.root, self.alias, self.ruler.policy)
+            self.road = None if paper is None else road_section(paper)
         write_json(self.folder / "estimate.json", priced.to_dict())
         self.findings += priced.findings
         self.estimate = priced.to_report(nothing)
@@ -211,6 +214,7 @@ class StaticStages:
             attempts=self.attempts.to_dict() if self.attempts else None,
             estimate=self.estimate,
             training=self.training,
+            road=self.road,
             comparison=candidate,
             arms=self.arms,
             arm_about=self.about,

@@ -9,6 +9,7 @@ from typing import Any, Final
 import yaml
 
 from liftgate.onboarding.tasks import Answers
+from liftgate.verdict.decision_questions import QUESTIONS, REQUIREMENTS
 
 UNANSWERED: Final = "not said yet"
 
@@ -111,26 +112,30 @@ def decision(naming: Naming, answers: Answers, rows: int) -> str:
         known["schema_fields"] = len(answers.fields)
     if naming.locale:
         known["locales"] = [naming.locale]
-    body = {"version": 1, "alias": naming.alias, "requirements": {**known, "labelled_rows": rows}}
+    body: dict[str, Any] = {
+        "version": 1,
+        "alias": naming.alias,
+        "requirements": {**known, "labelled_rows": rows},
+    }
     about = (
         "Why this alias is fine-tuned at all. Until people have answered the questions below, nothing of it is "
-        f"paid for or promoted. Try a change: liftgate registry promote {naming.alias} v1.0.0"
+        f"paid for or promoted. Try a change: liftgate decide {naming.alias}"
     )
-    return _document(naming, 2, "decision", about, body) + _QUESTIONS
+    of_task = {key: how for key, how in REQUIREMENTS.items() if key not in body["requirements"]}
+    rest = {key: how for key, how in QUESTIONS.items() if key != "requirements"}
+    return (
+        _document(naming, 2, "decision", about, body)
+        + "# Still open: write each answer in the place of its question, and take away the `# ` before it.\n"
+        + "# Under requirements, two spaces further in; leave out what nobody knows:\n"
+        + _questions(of_task, "  ")
+        + "# Beside them:\n"
+        + _questions(rest, "")
+    )
 
 
-_QUESTIONS: Final = """\
-# requirements, still open (two spaces before each):
-#   must_cite_sources:         true or false: must an answer name where it comes from? Then retrieve, do not tune.
-#   policy_updates_per_month:  how often does what is right change? Such facts belong in a prompt.
-#   labels_stable_months:      for how long have the answers' classes been the same?
-# question:        one sentence: what should this model decide or write, and for whom?
-# paths_tried:     a list of {path: prompt, arm: prompt-v2, outcome: what the report says}; also rag, routing, fine-tune
-# recommendation:  prompt, rag, routing or fine-tune: what do the numbers of the report say?
-# reasons:         a list of sentences
-# owner:           the team that answers for it
-# decided_on:      "2026-01-31"
-"""
+def _questions(asked: Mapping[str, str], indent: str) -> str:
+    width = max((len(key) for key in asked), default=0) + 3
+    return "".join(f"# {indent}{f'{key}:':{width}}{how}\n" for key, how in asked.items())
 
 
 def models_entry(naming: Naming, version: str, files: Mapping[str, tuple[str, int, str]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from liftgate.digests import sha256_bytes
 from liftgate.errors import LiftgateError
 from liftgate.findings import Finding, Severity
 from liftgate.registry.chain import Link, Subject
+from liftgate.registry.chain_road import road_differences
 
 _ANSWERS: Final = (
     "answers are scored where they are stored; `registry verify --report` makes the report again from them"
@@ -32,6 +33,10 @@ def results_link(subject: Subject, report: Mapping[str, Any] | None) -> Link:
         findings += [
             Finding("results-differ", Severity.ERROR, why, path) for why in _of_golden(cases, golden, where)
         ]
+    findings += [
+        Finding("results-differ", Severity.ERROR, why, path)
+        for why in road_differences(subject, report, unchecked)
+    ]
     if comparison is not None:
         found, why = _numbers(report)
         findings += [Finding("results-differ", Severity.ERROR, each, path) for each in found]

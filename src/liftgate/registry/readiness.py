@@ -6,13 +6,14 @@ import datetime
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from liftgate.config import Document, check, load
+from liftgate.config import Document, check
 from liftgate.data.text import shown
 from liftgate.errors import InputError
 from liftgate.findings import Finding
 from liftgate.registry.evidence import Candidate, at, days
 from liftgate.registry.history import step_began
 from liftgate.registry.models import Variant
+from liftgate.verdict.decision_questions import read_document
 
 
 def people(candidate: Candidate) -> Iterator[Finding]:
@@ -45,9 +46,12 @@ def decision_problem(candidate: Candidate) -> str | None:
     if data is None:
         return "there is no decision document"
     try:
-        decision = load(data, path, "decision").data
+        document, open_ = read_document(data, path)
     except InputError as error:
         return f"the decision document cannot be used ({error.sentence})"
+    decision = document.data
+    if open_:
+        return f"the decision document is not finished: {', '.join(each.key for each in open_)}"
     if decision["alias"] != candidate.alias:
         return "the decision document is of another alias"
     if decision["recommendation"] != "fine-tune":

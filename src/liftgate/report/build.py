@@ -20,6 +20,7 @@ from liftgate.verdict.comparison import Comparison
 from liftgate.verdict.gate import ArmResult, Decision, answers_sha256, exit_code, verdict_key
 from liftgate.verdict.latency import QUANTILE
 from liftgate.verdict.reproduction import Reproduction
+from liftgate.verdict.road import with_advice
 
 _PERCENTILES = (5, 25, 50, 75, 95, 99)
 
@@ -40,6 +41,7 @@ class Evidence:
     attempts: Mapping[str, Any] | None = None
     estimate: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
+    road: Mapping[str, Any] | None = None
     comparison: Comparison | None = None
     arms: Sequence[ArmResult] = ()
     arm_about: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -93,6 +95,8 @@ def build_report(evidence: Evidence) -> dict[str, Any]:
         "decisions_on": evidence.decisions_on,
         "resumable_hint": evidence.resumable_hint,
     }
+    if evidence.road is not None:
+        report["road"] = with_advice(evidence.road)
     report["headline"] = headline(report)
     return seal(report)
 

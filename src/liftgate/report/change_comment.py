@@ -38,7 +38,9 @@ from liftgate.report.escape import Markdown, code, escape
 from liftgate.report.headline import HEADLINE_LIMIT
 from liftgate.report.links import commit, is_ours, link
 from liftgate.report.redaction import Show
+from liftgate.report.road import road_line
 from liftgate.report.tables import winning_arm
+from liftgate.verdict.decision_paper import DECISION_RULES
 
 if TYPE_CHECKING:
     from liftgate.publishing.outcome import AliasOutcome, ChangeReport
@@ -161,6 +163,8 @@ def _of_outcome(
         yield Section("Where it stands", where_it_stands(outcome))
     if outcome.waiting is not None:
         yield Section("What is waited for", approval_table(outcome.waiting, run_url))
+    if outcome.state == "waiting" or any(_forbids_training(each) for each in found):
+        yield from (Section("The decision", body) for body in road_line(outcome.report or {}))
     if outcome.checklist:
         yield Section("Checklist", checklist_table(outcome.checklist))
     if outcome.found:
@@ -182,6 +186,10 @@ def _of_outcome(
         return
     yield from (folded("Other ways to answer", body) for body in arms)
     yield from about_sections(report, show=show)
+
+
+def _forbids_training(finding: Mapping[str, Any]) -> bool:
+    return finding["rule"] in DECISION_RULES and finding["severity"] == "error"
 
 
 _KEPT: Final = "Every answer is in the whole report, which is kept with this verdict."

@@ -33,6 +33,7 @@ from liftgate.report.facts import (
 from liftgate.report.next_steps import Step, next_steps
 from liftgate.report.redaction import Show, redacted
 from liftgate.report.reviews import TO_FILL_IN, DecisionRow, decided, decision_rows, to_decide
+from liftgate.report.road import TITLE, road_section
 from liftgate.report.tables import (
     ArmRow,
     PartRow,
@@ -251,6 +252,7 @@ def _builders(show: Show) -> Sequence[tuple[str, Callable[[Report], Iterator[Mar
         ("Regressions to review", lambda report: _regressions(report, show)),
         ("Decisions to paste", _to_decide),
         ("Data diff", _data_diff),
+        (TITLE, road_section),
         ("Latency and cost", lambda report: _facts(cost_facts(report))),
         ("Data and training", lambda report: _facts(data_facts(report))),
         ("Lineage", _lineage),

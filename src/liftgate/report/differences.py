@@ -22,7 +22,7 @@ _FIRST: Final = (
     "comparison",
 )
 _LAST: Final = ("verdict_key", "verdict", "headline", "report_sha256")
-_TELLING: Final = frozenset({"verdict", "state", "severity", "kind", "status", "decision"})
+_TELLING: Final = frozenset({"verdict", "state", "severity", "kind", "status", "decision", "matrix"})
 _ABSENT: Final = object()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from liftgate.report import numbers
+from liftgate.report import numbers, road
 from liftgate.report.charts import MOST_ROWS, Curve, curve, forest, spreads
 from liftgate.report.data_diff import data_diff_sentence, data_diff_tables
 from liftgate.report.escape import clean, visible
@@ -42,6 +42,7 @@ NAME_LIMIT = 240
 PASTE_LIMIT = 20_000
 MOST_FINDINGS = 500
 MOST_BUCKETS = 200
+MOST_TRIED = 10
 STATES = {"ok": "✓ ok", "fail": "✗ fail", "unclear": "? unclear", "not-measured": "not measured"}
 
 
@@ -106,6 +107,7 @@ def view(report: Report, cases: PageCases, show: Show) -> dict[str, Any]:
         "losses": _losses(training),
         "diff": data_diff_sentence(diff) if diff else None,
         "diff_tables": data_diff_tables(diff) if diff else [],
+        "road": _road(report),
         "data": data_facts(report),
         "cost": cost_facts(report),
         "lineage": lineage_facts(report),
@@ -129,6 +131,7 @@ def _sections(shown: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
         ("blind-spots", "Blind spots", shown["blind_spots"]),
         ("cases", "Cases", shown["has_cases"]),
         ("data-diff", "Data diff", shown["diff"]),
+        ("road", road.TITLE, shown["road"]),
         ("training", "Data and training", shown["data"]),
         ("cost", "Latency and cost", shown["cost"] or shown["spreads"]),
         ("lineage", "Lineage", True),
@@ -211,6 +214,28 @@ def _unsafe(report: Report) -> list[dict[str, str]]:
         }
         for case in (safety["newly_unsafe"] if safety else [])
     ]
+
+
+def _road(report: Report) -> dict[str, Any] | None:
+    """Text of the pull request in single lines; the template escapes them."""
+    if not (held := report.get("road")):
+        return None
+    rows = []
+    for row in road.road_rows(held):
+        told = [
+            ": ".join(clean(text, NAME_LIMIT) for text in (each["arm"], road.measured(each)) if text)
+            for each in row.tried[:MOST_TRIED]
+        ]
+        rows.append((row.name, "; ".join([row.state, *told])))
+    words = [clean(text, MESSAGE_LIMIT) for text in (held["question"], *held["said"][:MOST_TRIED]) if text]
+    return {
+        "line": f"{road.headline(held)} {clean(road.because(held), MESSAGE_LIMIT)}",
+        "rows": [*rows, *road.asked_for(held)],
+        "reasons": [clean(text, MESSAGE_LIMIT) for text in road.reasons(held)],
+        "path": clean(held["path"], NAME_LIMIT),
+        "signed": clean(", ".join(each for each in (held["owner"], held["decided_on"]) if each), NAME_LIMIT),
+        "words": words,
+    }
 
 
 def _curve(training: Mapping[str, Any]) -> Curve | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from liftgate.report import numbers
 from liftgate.report.escape import clean
@@ -29,6 +29,7 @@ def next_steps(report: Report) -> list[Step]:
     return [
         *_resume(report),
         *_data(report),
+        *_road(report),
         *_approval(report),
         *_parts(report),
         *_decide(report),
@@ -57,6 +58,24 @@ def _data(report: Report) -> Iterator[Step]:
             "Mend the rows named above in a new dataset version, and check it before you push.",
             command("liftgate", "validate", "--alias", report["alias"]),
         )
+
+
+_ROADS: Final = {
+    "no-decision": "Say in evals/{alias}/decision.yaml why this is to be tuned; this command tells each open question.",
+    "against-decision": "Take the cheaper road, or show that it falls short: name under paths_tried the report of it.",
+    "decision-incomplete": "Find out what the matrix misses, or approve without its word.",
+}
+
+
+def _road(report: Report) -> Iterator[Step]:
+    trained = report["comparison"] is not None
+    told = [each for each in report["findings"] if each["severity"] == "error" or not trained]
+    found = {finding["rule"] for finding in told}
+    for rule, text in _ROADS.items():
+        if rule in found:
+            words = ("liftgate", "decide", report["alias"])
+            yield Step(text.format(alias=report["alias"]), command(*words))
+            return
 
 
 def _approval(report: Report) -> Iterator[Step]:

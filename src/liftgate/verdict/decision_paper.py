@@ -2,44 +2,110 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import orjson
 
-from liftgate.config import Document, load, schema
-from liftgate.data.text import shown
-from liftgate.digests import digest
+from liftgate.config import Document, schema
+from liftgate.data.text import is_identifier, shown
+from liftgate.digests import digest, sha256_bytes
 from liftgate.errors import InputError
 from liftgate.findings import Finding, Severity, with_policy
 from liftgate.policy import JSON_VALID, Policy
-from liftgate.verdict.decide import IN_WORDS, Advice, Thresholds, Tried, advise
+from liftgate.verdict.decide import IN_WORDS, Advice, Road, Thresholds, Tried, advise
+from liftgate.verdict.decision_questions import OpenQuestion, read_document, unstated
 
 Reader = Callable[[str], bytes | None]
 _SEAL: Final = "report_sha256"
+_MOST_REPORT_BYTES: Final = 50_000_000
+_MOST_NAMED: Final = 5
+_MOST_PROBLEMS: Final = 5
+DECISION_RULES: Final = frozenset({"no-decision", "against-decision", "decision-incomplete"})
+"""What `decision_findings` may find."""
 _ROAD_OF_KIND: Final = {"base": "prompt", "prompt": "prompt", "rag": "rag"}
 
 
 @dataclass(frozen=True)
-class Paper:
-    """A decision document and what the matrix says of it. `silent` are the paths that no usable report bears out."""
+class Path:
+    """One of `paths_tried`: what its report measured, what the people say of it, and why no report bears it out."""
 
-    path: str
-    document: Document
-    advice: Advice
-    silent: tuple[Finding, ...] = ()
-    tried: tuple[Tried, ...] = field(default=(), repr=False)
+    tried: Tried
+    outcome: str = ""
+    report: str | None = None
+    why: str | None = None
 
     @property
-    def recommendation(self) -> str:
-        """What the people who wrote it decided."""
-        return str(self.document.data["recommendation"])
+    def name(self) -> str:
+        """`a better prompt (prompt-v2)`."""
+        arm = self.tried.arm
+        told = "" if arm is None else f" ({arm if is_identifier(arm) else 'an arm with an odd name'})"
+        return IN_WORDS[self.tried.road] + told
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A decision document and what the matrix says of it.
+
+    `open` are the questions that nobody has answered yet: such a document approves nothing. `asked` are requirements
+    that are not stated; whether one decides is for the matrix to say. `beside` is what reports measured that the
+    document does not name.
+    """
+
+    path: str
+    sha256: str
+    document: Document
+    advice: Advice
+    limits: Thresholds
+    paths: tuple[Path, ...] = ()
+    open: tuple[OpenQuestion, ...] = ()
+    asked: tuple[OpenQuestion, ...] = ()
+    beside: tuple[Tried, ...] = field(default=(), repr=False)
+
+    @property
+    def recommendation(self) -> Road | None:
+        """What the people who wrote it decided; None where they have not yet."""
+        road: Road | None = self.document.data.get("recommendation")
+        return road
+
+    @property
+    def state(self) -> Literal["agrees", "differs", "incomplete"]:
+        """Whether document and matrix say the same."""
+        if self.open or not self.advice.decided:
+            return "incomplete"
+        return "agrees" if self.advice.recommendation == self.recommendation else "differs"
+
+    @property
+    def tried(self) -> tuple[Tried, ...]:
+        """What was tried, in the order of trying."""
+        return (*(each.tried for each in self.paths), *self.beside)
+
+    @property
+    def silent(self) -> tuple[Finding, ...]:
+        """The paths that no usable report bears out."""
+        return tuple(
+            Finding(
+                "path-not-measured",
+                Severity.WARNING,
+                f"{each.name}: {each.why}",
+                self.path,
+                self.document.line(("paths_tried", number)),
+            )
+            for number, each in enumerate(self.paths)
+            if each.why is not None
+        )
 
     def to_dict(self) -> dict[str, Any]:
-        """The form that `--json` and the report carry."""
-        return {"path": self.path, "document": self.recommendation, **self.advice.to_dict()}
+        """The form that `--json` carries."""
+        return {
+            "path": self.path,
+            "document": self.recommendation,
+            "open": [each.to_dict() for each in self.open],
+            **self.advice.to_dict(),
+        }
 
 
 def paper_path(alias: str) -> str:
@@ -68,50 +134,66 @@ def read_paper(
     data = read(path)
     if data is None:
         return None
-    document = load(data, path, "decision")
+    document, open_ = read_document(data, path)
     if document.data["alias"] != alias:
         raise InputError(
             f"{path}:{document.line(('alias',))}: the decision document is of another alias",
             hint=f"alias: {alias}",
         )
-    silent: list[Finding] = []
-    tried = [
-        _tried(alias, document, number, item, read, silent)
-        for number, item in enumerate(document.data["paths_tried"])
-    ]
+    reports = _Reports(alias, read)
+    paths = tuple(_path(reports, item) for item in document.data.get("paths_tried", ()))
+    beside: list[Tried] = []
     for name, given in (more or {}).items():
         report, why = _report(alias, given)
         if report is None:
-            raise InputError(f"{name}: {why}")
-        tried += _untrained(report)
-    advice = advise(document.data["requirements"], tried, limits_of(policy))
-    return Paper(path, document, advice, tuple(silent), tuple(tried))
+            raise InputError(f"{name}: {why}", hint="a report.json that liftgate run left for this alias")
+        beside += _untrained(report)
+    limits = limits_of(policy)
+    tried = [*(each.tried for each in paths), *beside]
+    advice = advise(document.data.get("requirements", {}), tried, limits)
+    asked = unstated(document, data)
+    return Paper(path, sha256_bytes(data), document, advice, limits, paths, open_, asked, tuple(beside))
 
 
-def _tried(
-    alias: str, document: Document, number: int, item: Mapping[str, Any], read: Reader, silent: list[Finding]
-) -> Tried:
-    bare = Tried(item["path"], item.get("arm"))
-    if bare.road == "fine-tune":
-        return bare
-    why: str | None
-    if "report" not in item or bare.arm is None:
-        why = "name the report that measured it, and its arm in there"
-    else:
-        data = read(item["report"])
-        report, why = (None, "there is no such report") if data is None else _report(alias, data)
-        found = None if report is None else _measured(bare, report)
-        if found is not None:
-            return found
-        why = why or "the report has no such arm"
-    line = document.line(("paths_tried", number))
-    silent.append(
-        Finding("path-not-measured", Severity.WARNING, f"{IN_WORDS[bare.road]}: {why}", document.path, line)
-    )
-    return bare
+@dataclass
+class _Reports:
+    """Reports of one alias, each read once however many paths name it."""
+
+    alias: str
+    read: Reader
+    known: dict[str, tuple[Mapping[str, Any] | None, str | None]] = field(default_factory=dict)
+
+    def get(self, path: str) -> tuple[Mapping[str, Any] | None, str | None]:
+        """The report, or why there is none."""
+        folder = f"evals/reports/{self.alias}/"
+        if not path.startswith(folder) or ".." in path.split("/"):
+            return None, f"a report lies under {folder}, and this path leads elsewhere"
+        if path not in self.known:
+            data = self.read(path)
+            absent = (None, "there is no such report")
+            self.known[path] = absent if data is None else _report(self.alias, data)
+        return self.known[path]
+
+
+def _path(reports: _Reports, item: Mapping[str, Any]) -> Path:
+    bare, outcome, named = Tried(item["path"], item.get("arm")), item["outcome"], item.get("report")
+    if bare.road == "fine-tune" and named is None:
+        return Path(bare, outcome)
+    if named is None or bare.arm is None:
+        return Path(bare, outcome, named, "name the report that measured it, and its arm in there")
+    report, why = reports.get(named)
+    if report is None:
+        return Path(bare, outcome, named, why)
+    found = _measured(bare, report)
+    if found is not None:
+        return Path(found, outcome, named)
+    arms = ", ".join(shown(arm["name"], "one with an odd name") for arm in report["arms"][:_MOST_NAMED])
+    return Path(bare, outcome, named, f"the report has no such arm; it has {arms or 'none'}")
 
 
 def _report(alias: str, data: bytes) -> tuple[Mapping[str, Any] | None, str | None]:
+    if len(data) > _MOST_REPORT_BYTES:
+        return None, f"the report has {len(data):,} bytes, and at most {_MOST_REPORT_BYTES:,} are read"
     try:
         report = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -145,7 +227,7 @@ def _measured(bare: Tried, report: Mapping[str, Any]) -> Tried | None:
         bool(arm["clears_bar"]),
         arm["metrics"].get(metric),
         arm["metrics"].get(JSON_VALID),
-        f"{metric} {report['lineage']['golden_sha256']}",
+        None if metric is None else f"{metric} {report['lineage']['golden_sha256']}",
     )
 
 
@@ -166,12 +248,11 @@ def decision_findings(
     `paid` says that the training costs money, or that nobody knows what it costs: then there has to be a document.
     """
     path = paper_path(alias)
+    severity = Severity.ERROR if paid else Severity.WARNING
     try:
         paper = read_paper(alias, read, policy)
     except InputError as error:
-        severity = Severity.ERROR if paid else Severity.WARNING
-        why = f"the decision document cannot be used: {error.sentence}"
-        return with_policy([Finding("no-decision", severity, why, path)], policy.rules), None
+        return with_policy(list(_unusable(error, path, severity)), policy.rules), None
     if paper is None:
         found = []
         if paid:
@@ -181,7 +262,29 @@ def decision_findings(
             )
             found.append(Finding("no-decision", Severity.ERROR, why, path))
         return with_policy(found, policy.rules), None
+    if paper.open:
+        why = (
+            f"the decision document is not finished: {', '.join(each.key for each in paper.open)}; "
+            f"liftgate decide {alias} says what each asks for"
+        )
+        open_ = [Finding("no-decision", severity, why, path, paper.open[0].line)]
+        return with_policy(open_, policy.rules), paper
     return with_policy(_against(paper, paid=paid), policy.rules), paper
+
+
+def _unusable(error: InputError, path: str, severity: Severity) -> Iterator[Finding]:
+    """Each problem on its line."""
+    told = [f"{each.place}: {each.message}" for each in error.problems] or [error.sentence]
+    prefix = re.compile(rf"{re.escape(path)}(?::(\d+))?:? ")
+    for text in told[:_MOST_PROBLEMS]:
+        place = prefix.match(text)
+        said = text[place.end() :] if place else text
+        why = f"the decision document cannot be used: {said}"
+        line = int(place[1]) if place and place[1] else None
+        yield Finding("no-decision", severity, why, path, line)
+    if len(told) > _MOST_PROBLEMS:
+        why = f"the decision document cannot be used: {len(told) - _MOST_PROBLEMS} more problems"
+        yield Finding("no-decision", severity, why, path)
 
 
 def _against(paper: Paper, *, paid: bool) -> Iterator[Finding]:
