@@ -125,6 +125,20 @@ def record(place: Place, capsys: pytest.CaptureFixture[str], model: str) -> None
     results.write_text(before)
 
 
+def test_where_a_trained_model_has_no_address_the_way_is_that_of_its_provider(place: Place) -> None:
+    for name in ("datasets/toy/card.yaml", "evals/prices.yaml", "evals/sunsets.yaml", "models.yaml"):
+        path = place.root / name
+        path.write_text(path.read_text().replace("provider: openai", "provider: fireworks"))
+    with (place.root / "evals" / "policy.yaml").open("a") as policy:
+        policy.write("providers_by_classification: {public: [fireworks]}\n")
+    assert approve(place.root) == 0
+    assert place.run() == 5, place.report()["findings"]
+    place.server.succeed(next(iter(place.server.jobs)), 4321)
+    assert place.run() == 10
+    (found,) = [each["message"] for each in place.report()["findings"] if each["rule"] == "not-deployed"]
+    assert found.endswith("from a deployment only, which is billed while it stands; deploy it at fireworks")
+
+
 def test_a_failed_job_blocks_with_the_rows_it_names(place: Place) -> None:
     assert approve(place.root) == 0
     assert place.run() == 5

@@ -38,6 +38,13 @@ INTERVAL_S: Final = 30.0
 MOST_LINES: Final = 20
 
 
+def where_to_deploy(provider: str) -> str:
+    """What gives a trained model an address: elsewhere than on Bedrock that is nothing of ours."""
+    if provider == "bedrock":
+        return "liftgate serve puts it behind an address"
+    return f"deploy it at {provider}"
+
+
 def utc_now() -> datetime.datetime:
     """Now, in UTC."""
     return datetime.datetime.now(datetime.UTC)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from liftgate.commands.hosted import HostedTraining
+from liftgate.commands.hosted import HostedTraining, where_to_deploy
 from liftgate.commands.hosted_train import carry_on, finish, propose, teller
 from liftgate.commands.ledgers import DEFAULT, open_ledger, repository
 from liftgate.errors import StillRunning
@@ -133,7 +133,7 @@ def _succeeded(
     )
     came.training = training_section(hosted, job)
     if served is None:
-        came.findings += [_as_error(finding) for finding in smoke]
+        came.findings += [_as_error(finding, job.provider) for finding in smoke]
         if not smoke:
             came.findings.append(_finding("model-not-asked", f"the model of job {job.id} was not asked yet"))
         return
@@ -180,6 +180,6 @@ def _finding(rule: str, message: str) -> Finding:
     return Finding(rule, Severity.ERROR, message)
 
 
-def _as_error(finding: Finding) -> Finding:
-    hint = "; liftgate serve puts it behind an address" if finding.rule == "not-deployed" else ""
+def _as_error(finding: Finding, provider: str) -> Finding:
+    hint = f"; {where_to_deploy(provider)}" if finding.rule == "not-deployed" else ""
     return Finding(finding.rule, Severity.ERROR, f"{finding.message}{hint}", finding.path, finding.line)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from liftgate.commands.hosted import utc_now
+from liftgate.commands.hosted import utc_now, where_to_deploy
 from liftgate.commands.ledgers import holder
 from liftgate.errors import LiftgateError
 from liftgate.github.api import GitHub, GitHubRefused, PullRequest
@@ -167,7 +167,7 @@ class Poll:
             smoke = getattr(self._trainer(looked.provider), "smoke", None)
             findings = [] if smoke is None else smoke(model_id)
             if any(each.rule == "not-deployed" for each in findings):
-                looked.note = "trained; `liftgate serve` puts it behind an address"
+                looked.note = f"trained; {where_to_deploy(looked.provider)}"
                 return False
             self._log(looked.digest).append(
                 "smoke", job_id=looked.job_id, model_id=model_id, answered=not findings

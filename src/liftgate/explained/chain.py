@@ -98,6 +98,7 @@ RULES: Final[Mapping[str, Told]] = {
         "error",
         """The ledger lacks the plan, the job, its end, its approval, or the verdict of the variant.
         Why: what is not recorded may have happened otherwise.
-        Fix: `liftgate registry record` for a verdict; for a model that was trained elsewhere name no `job_id`.""",
+        Fix: bring the entry back from the history of the ledger's branch; a verdict is written by
+        `liftgate registry record`, which makes it again from its stored answers.""",
     ),
 }

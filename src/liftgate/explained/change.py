@@ -29,7 +29,7 @@ RULES: Final[Mapping[str, Told]] = {
     "odd-path": Told(
         "error",
         """The name of a file cannot be seen, leads out of its folder, or means another file on some machine.
-        Also two names that differ in case only, and `Datasets/` beside `datasets/`.
+        Also two names that differ in case only, and `Datasets/` for `datasets/`.
         Why: reviewers and the gate would look at different files.
         Fix: rename it.""",
     ),

@@ -56,7 +56,8 @@ RULES: Final[Mapping[str, Told]] = {
         "error",
         """The ledger has a verdict for this content, and its results are gone.
         Why: a verdict counts when it can be made again from its answers.
-        Fix: restore the results branch; or evaluate again.""",
+        Fix: restore the results branch from a clone that has them; the first verdict of a content stands, so a new
+        evaluation does not take its place.""",
     ),
     "results-altered": Told(
         "error or warning",
@@ -69,6 +70,6 @@ RULES: Final[Mapping[str, Told]] = {
         "error",
         """Stored results lie under this content's key and are of other rows, prompts or another ruler.
         Why: a verdict counts for what was measured.
-        Fix: find out who wrote them there; evaluate again.""",
+        Fix: find out who wrote to the results branch, restore it from its history.""",
     ),
 }

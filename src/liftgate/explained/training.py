@@ -78,7 +78,7 @@ RULES: Final[Mapping[str, Told]] = {
         """The trained model answers from a deployment only, and has none.
         A notice of `train`; an error of `run`, which wanted to ask it.
         Why: a deployment may cost money while it stands, so nobody starts one unasked.
-        Fix: `liftgate serve` for Bedrock; elsewhere deploy it at the provider. Then run again.""",
+        Fix: on Bedrock `liftgate serve`, then run again; elsewhere deploy it at the provider.""",
     ),
     "model-does-not-answer": Told(
         "error",
