@@ -117,9 +117,9 @@ def test_a_model_that_does_not_change_is_asked_once_a_week_and_nothing_is_said(
     asked = world.server.count
     assert capsys.readouterr().err == (
         "toy v1.0.0: 36 requests, at most $0.03\n"
-        "toy v1.0.0 (tuned): 12 prompts asked 3 times for $0.01; the first look, for later ones\n"
+        "toy v1.0.0 (tuned): 12 prompts asked 3 times for $0.01; the first look, which later ones are held against\n"
         "toy default: 36 requests, at most $0.03\n"
-        "toy default (base): 12 prompts asked 3 times for $0.01; the first look, for later ones\n"
+        "toy default (base): 12 prompts asked 3 times for $0.01; the first look, which later ones are held against\n"
     )
     assert asked == 2 * 3 * min(20, len((world.root / "evals/toy/golden.jsonl").read_text().splitlines()))
     assert world.canary("--json") == 0
@@ -155,7 +155,7 @@ def test_weights_that_change_under_their_id_are_found_evaluated_at_once_and_told
     assert world.server.count == before
     capsys.readouterr()
     assert world.reevaluate() == 0, "it is worse, and still better than the default model"
-    assert "toy v1.0.0: due at once: v1.0.0: the same prompts are answered diff" in capsys.readouterr().err
+    assert "toy v1.0.0: due at once: the same prompts are answered diff" in capsys.readouterr().err
     world.now += datetime.timedelta(hours=2)
     assert world.look()["toy/v1.0.0"] == [("silent-weights", "warning")]
     before = world.server.count
@@ -299,7 +299,9 @@ def test_looks_lie_on_the_ledgers_branch_and_the_first_of_a_week_stands(
     world.answers["tuned"] = lambda asked: "{}"
     assert main(words) == 10
     assert main(["watch", "--root", str(world.root), "--ledger", "git:origin", "--strict"]) == 10
-    assert "[silent-weights]" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "\n  models.yaml:6: error: the same prompts are answered differently since 2026-12-07" in said
+    assert "[silent-weights]" in said
 
 
 def test_a_rule_that_the_policy_switches_off_makes_nothing_due(

@@ -137,7 +137,11 @@ class Asker:
         found = self.canary.of_default(alias) if variant is None else self.canary.of_variant(alias, variant)
         changes = [each for each in with_policy(found or (), self.ruler.policy.rules) if each.rule == RULE]
         code = ExitCode.BLOCKED if blocks(changes) else ExitCode.PASS
-        calm = "no change is proven" if self.canary.kept(subject) > 1 else "the first look, for later ones"
+        calm = (
+            "no change is proven"
+            if self.canary.kept(subject) > 1
+            else "the first look, which later ones are held against"
+        )
         why = "; ".join([said, *([each.message for each in changes] or [calm])])
         return Told(alias.name, named, code, why, model.model_id, prompts, usd)
 

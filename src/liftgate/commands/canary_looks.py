@@ -83,10 +83,10 @@ class Canary:
         """Why a verdict of then says nothing of today: the variant or what it is held against answers differently."""
         from liftgate.watch.canary import canary_findings
 
-        for who, model in ((variant.name, variant.model), ("the default model", alias.default)):
+        for who, model in (("", variant.model), ("the default model: ", alias.default)):
             for looks in self._both(alias.name, model.model_id, since):
                 for finding in canary_findings(looks, _text(since)):
-                    return f"{who}: {finding.message}"
+                    return f"{who}{finding.message}"
         return None
 
     def kept(self, subject: str) -> int:

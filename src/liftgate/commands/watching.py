@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,9 +57,10 @@ def look(
                 rows = list(
                     weights_findings(models, alias, variant, verdicts, today, max_days)
                 ) if _served(variant) else []  # fmt: skip
-                found[f"{name}/{variant.name}"] = rows + canary.of_variant(alias, variant)
+                where = ("models", name, "variants", variant.name)
+                found[f"{name}/{variant.name}"] = rows + _at(models, where, canary.of_variant(alias, variant))
             if (of_default := canary.of_default(alias)) is not None:
-                found[f"{name}/default"] = of_default
+                found[f"{name}/default"] = _at(models, ("models", name, "default"), of_default)
     healths: dict[str, Health] = {}
     if ledger is not None:
         healths = _healths(models, ledger, verdicts)
@@ -95,6 +96,10 @@ def tally(models: Models, logs: Sequence[Path], now: datetime.datetime, ruler: R
             tallies.add(rows, str(path), number)
     tallies.finish()
     return tallies
+
+
+def _at(models: Models, where: tuple[str, ...], findings: Sequence[Finding]) -> list[Finding]:
+    return [replace(each, path=models.path, line=models.document.line(where)) for each in findings]
 
 
 def _served(variant: Any) -> bool:
