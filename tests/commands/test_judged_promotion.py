@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,8 @@ CHECKLIST = """\
 | held-out evaluation | **✗ missing** | manifest-missing, report-missing |
 | safety suite | **✗ missing** | not measured |
 | on-call | **✗ missing** | owner support, on-call not set |
+| time at 0% | **✗ missing** | 2 hours; the policy wants 24 |
+| requests at 0% | **✗ missing** | &#96;shadow_report&#96; is not set: nothing says how it did at 0%; the policy wants 200 requests |
 | cost projection | **? unknown** | the report does not price an answer of this model |
 | retrain trigger | **? unknown** | &#96;retrain_trigger&#96; is not set; the policy asks for 5 reviewed rows before a training |
 | decision document | ✓ done | evals/toy/decision.yaml |
@@ -38,6 +41,18 @@ CHECKLIST = """\
 | rollback runbook | ✓ done | docs/rollback.md |
 """  # noqa: E501
 
+STEPS = """\
+1. Measure what is missing; the last command brings this pull request up to date.
+
+```bash
+liftgate watch shadow toy v1.0.0 --log requests.jsonl
+liftgate registry promote toy v1.0.0 --pull-request
+```
+
+2. Wait until the time that the finding names, then run this check again; nothing has to be pushed.
+
+</details>"""
+
 
 def test_a_promotion_is_told_with_its_checklist(tmp_path: Path) -> None:
     world = ChangeWorld(tmp_path)
@@ -45,12 +60,15 @@ def test_a_promotion_is_told_with_its_checklist(tmp_path: Path) -> None:
     first = world.commit({"models.yaml": registry, "docs/rollback.md": "# Rollback\n"})
     world.merge(first)
     raised = registry.replace("rollout_percent: 0", "rollout_percent: 5")
-    report = world.judge(world.commit({"models.yaml": raised}))
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(hours=2)
+    report = world.judge(world.commit({"models.yaml": raised}), now=later)
     (outcome,) = report.outcomes
     assert (outcome.kinds, outcome.state) == (("promotion",), "block")
+    assert outcome.headline == "toy: v1.0.0 goes from 0% to 5% of the callers; the registry's rules forbid it"
     comment = render_change_comment(report, workflow="liftgate", run_url=None, previous=None)
     # The comment breaks up what GitHub would make a link of.
     assert CHECKLIST.format(first=first[:12]) in comment.replace("&#8203;", "")
+    assert comment.rstrip().endswith(STEPS)
 
 
 def test_what_gives_nobody_more_callers_has_no_checklist(tmp_path: Path) -> None:

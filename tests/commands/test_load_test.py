@@ -117,7 +117,7 @@ def test_the_report_fits_its_schema_and_says_how_to_pin_it(
         "no key is sent: models.yaml does not name this address\n"
         "ft:base:acme:si:abc: 50 requests at concurrency 4, p50 N ms, p95 N ms, 2.0% answered 429, 0.0% 5xx "
         "(1 × throttled)\n"
-        f"{OUT}; pin it in models.yaml under support-intent v1.0.0:\n"
+        f"{OUT}; liftgate registry promote takes it along, or pin it in models.yaml under support-intent v1.0.0:\n"
         f"  load_report: {{path: {OUT}, sha256: {sha256_file(OUT)}}}\n"
     )
     assert {body["messages"][0]["content"] for body in server.bodies} == {"Name the intent."}

@@ -295,7 +295,8 @@ def _told(report: dict[str, Any], load: Load, place: str, digest: str) -> str:
         f"{report['model_id']}: {plural(report['requests'], 'request')} at concurrency {report['concurrency']}, "
         f"p50 {report['p50_ms']:.0f} ms, p95 {report['p95_ms']:.0f} ms, {report['share_429']:.1%} answered 429, "
         f"{report['share_5xx']:.1%} 5xx" + (f" ({failed})" if failed else ""),
-        f"{place}; pin it in models.yaml under {report['alias']} {report['variant']}:",
+        f"{place}; liftgate registry promote takes it along, or pin it in models.yaml under {report['alias']} "
+        f"{report['variant']}:",
         f"  load_report: {{path: {place}, sha256: {digest}}}",
     ]
     return "\n".join(lines) + "\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +17,12 @@ if TYPE_CHECKING:
 _EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
-def requests(models: Models, logs: Iterable[Path]) -> Iterator[tuple[Owner, Mapping[str, Any], str]]:
+def requests(
+    models: Models, logs: Iterable[Path], refused: Counter[str] | None = None
+) -> Iterator[tuple[Owner, Mapping[str, Any], str]]:
     """(owner, row, time in UTC) of every request whose owner is known, mirrored ones included.
 
-    Lines that cannot be used are passed over; `liftgate watch --log` counts them.
+    Lines that cannot be used are passed over; `refused` counts them by what is wrong with them.
     """
     from liftgate.commands.log_files import parsed
     from liftgate.watch import otel
@@ -32,7 +35,10 @@ def requests(models: Models, logs: Iterable[Path]) -> Iterator[tuple[Owner, Mapp
             for value in values:
                 exported = isinstance(value, dict) and otel.is_export(value)
                 for row in otel.rows_of(value) if exported else (value,):
-                    if row is None or refusal(row) is not None or "status" not in row:
+                    why = refusal(row)
+                    if row is None or why is not None or "status" not in row:
+                        if why is not None and refused is not None:
+                            refused[why] += 1
                         continue
                     owner = owners.of(row.get("alias"), row.get("variant"), row["model"])
                     if isinstance(owner, Owner):

@@ -17,10 +17,15 @@ if TYPE_CHECKING:
 
 
 class Promotion(NamedTuple):
-    """What stands against a promotion, and its checklist: [] when no variant gets more callers."""
+    """What stands against a promotion, its checklist, what it does in words, and the variant that gets more callers.
+
+    The checklist is [] when no variant does.
+    """
 
     findings: list[Finding]
     checklist: list[Item]
+    told: str
+    raised: str | None
 
 
 def check_promotion(
@@ -38,13 +43,16 @@ def check_promotion(
     from liftgate.commands.registry.evidence import gather
     from liftgate.registry.check import check_registry
     from liftgate.registry.checklist import checklist
+    from liftgate.registry.moves import moves, raised
 
     evidence = gather(root, base, head, after, ledger=ledger)
     items = checklist(alias, before, after, evidence, policy, now)
+    sides = [None if models is None else models.aliases.get(alias) for models in (before, after)]
     if before is not None:
         others = (
             {} if after is None else {name: each for name, each in after.aliases.items() if name != alias}
         )
         own = {alias: before.aliases[alias]} if alias in before.aliases else {}
         before = replace(before, aliases={**others, **own})
-    return Promotion(check_registry(before, after, evidence, policy, now), items)
+    findings = check_registry(before, after, evidence, policy, now)
+    return Promotion(findings, items, moves(*sides), raised(*sides))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from liftgate.errors import ExitCode, InputError
+from liftgate.report.numbers import plural
 
 if TYPE_CHECKING:
     from liftgate.registry.models import Alias, Models, Variant
@@ -53,10 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     variant = alias.variants.get(arguments.variant)
     if variant is None:
         raise InputError(f"models.yaml: {alias.name} has no variant {arguments.variant!r}")
-    found = _gathered(arguments, models, alias, variant)
+    refused: Counter[str] = Counter()
+    found = _gathered(arguments, models, alias, variant, refused)
     if not found.requests:
         raise InputError(
-            f"the log holds no request of {alias.name} {variant.name} in this time",
+            f"the log holds no request of {alias.name} {variant.name} in this time{_unusable(refused, '; ')}",
             hint="mirrored requests are lines with `shadow: true`; see docs/guides/watch.md",
         )
     metrics, comparison = found.metrics(), None
@@ -76,7 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         whole = None if comparison is None else comparison.summary()
         sys.stdout.write(pretty({"schema_version": 1, "report": report, "comparison": whole}).decode())
-    _tell(found, comparison, metric, f"{out}: sha256 {sha256_bytes(data)}")
+    written = f"{_written(out, root, sha256_bytes(data))}; liftgate registry promote takes it along"
+    _tell(found, comparison, metric, _unusable(refused), written)
     if comparison is None:
         return ExitCode.PASS if variant.rollout_percent else ExitCode.INSUFFICIENT_EVIDENCE
     worse = any(part.state == "fail" for part in comparison.parts if part.name in _DECIDING)
@@ -86,7 +90,9 @@ def run(arguments: argparse.Namespace) -> int:
 _DECIDING = ("lift", "regression-share", "latency", "json-valid")
 
 
-def _gathered(arguments: argparse.Namespace, models: Models, alias: Alias, variant: Variant) -> Shadows:
+def _gathered(
+    arguments: argparse.Namespace, models: Models, alias: Alias, variant: Variant, refused: Counter[str]
+) -> Shadows:
     from liftgate.commands.log_rows import existing, requests
     from liftgate.watch.owners import DEFAULT
     from liftgate.watch.shadow import Shadows
@@ -94,7 +100,7 @@ def _gathered(arguments: argparse.Namespace, models: Models, alias: Alias, varia
     logs, (since, until) = existing(arguments.log), _range(arguments)
     found = Shadows()
     # Twice over the log: which of the default model's answers are needed is known only after the first time.
-    for owner, row, at in requests(models, logs):
+    for owner, row, at in requests(models, logs, refused):
         if owner == (alias.name, variant.name) and since <= at < until:
             found.take(row, at)
     for owner, row, at in requests(models, logs):
@@ -114,11 +120,28 @@ def _range(arguments: argparse.Namespace) -> tuple[str, str]:
     return (utc(since) if since else "", utc(until) if until else "9")
 
 
-def _tell(found: Shadows, comparison: Comparison | None, metric: str, written: str) -> None:
+def _unusable(refused: Counter[str], before: str = "") -> str:
+    """`240 lines could not be used (240: scores are not numbers from 0 to 1)`."""
+    if not refused:
+        return ""
+    each = "; ".join(f"{number:,}: {why}" for why, number in refused.most_common(5))
+    return f"{before}{plural(refused.total(), 'line')} could not be used ({each})"
+
+
+def _written(out: Path, root: Path, sha256: str) -> str:
+    place = out.relative_to(root).as_posix() if out.is_relative_to(root) else str(out)
+    return f"{place}: sha256 {sha256}"
+
+
+def _tell(found: Shadows, comparison: Comparison | None, metric: str, unusable: str, written: str) -> None:
     lines = [
         f"{found.requests:,} requests from {found.first} to {found.last}, {found.errors:,} without an answer"
     ]
-    if comparison is None:
+    if unusable:
+        lines.append(unusable)
+    if comparison is None and not found.ours:
+        lines.append("none of them was mirrored, so none is compared with the default model's answer")
+    elif comparison is None:
         lines.append("no mirrored request could be paired with the default model's answer by its id")
     else:
         lines.append(f"{len(found.pairs):,} pairs, by {metric}:")

@@ -55,7 +55,8 @@ class AliasOutcome:
 
     `key` is the content key under which its verdict is kept; `found` says that the verdict was found under it and
     made again from stored answers, not asked for anew. `next_step` is what may be started now, nobody's word missing:
-    the training, or the evaluation of what was trained. `checklist` is that of a promotion.
+    the training, or the evaluation of what was trained. `checklist` is that of a promotion, `raised` the
+    variant that it gives more callers.
     """
 
     alias: str
@@ -74,6 +75,7 @@ class AliasOutcome:
     findings: Sequence[Finding] = ()
     checklist: Sequence[Mapping[str, Any]] = ()
     stage: Literal["training", "evaluation"] | None = None
+    raised: str | None = None
 
 
 @dataclass(frozen=True)

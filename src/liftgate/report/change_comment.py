@@ -179,7 +179,7 @@ def _of_outcome(
         arms = []
     done = outcome.state in {"pass", "nothing"}
     yield from next_section(
-        report or {"findings": found}, outcome_steps(outcome), is_open=not done, annotated=True
+        report or {"findings": found}, outcome_steps(outcome, run_url), is_open=not done, annotated=True
     )
     yield from (folded("Since the last push", body) for body in since_last_push(outcome, change, before))
     if report is None or (done and report["comparison"] is None):

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
     from liftgate.publishing.outcome import AliasOutcome, ChangeReport, Waiting
 
 RESULTS: Final = "liftgate-results"
+_MEASURED: Final = frozenset(
+    {"shadow-missing", "shadow-unfit", "load-report-missing", "load-report-unfit", "rollback-drill-missing"}
+)
 _KEY: Final = re.compile(r"[0-9a-f]{64}")
+_SHORT: Final = 12
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 
 
@@ -30,16 +34,16 @@ def change_steps(change: ChangeReport, run_url: str | None) -> list[Step]:
     ]
 
 
-def outcome_steps(outcome: AliasOutcome) -> list[Step]:
+def outcome_steps(outcome: AliasOutcome, run_url: str | None = None) -> list[Step]:
     """What concerns one alias; the report's own steps come after the command that fetches its answers."""
     steps = [*_label(outcome.waiting), *_fetch(outcome)]
     if outcome.report is None or outcome.state in {"running", "nothing", "error"}:
-        return [*steps, *_mend(outcome)]
+        return [*steps, *_mend(outcome), *_measure(outcome), *_too_soon(outcome, run_url)]
     report = {**outcome.report, "findings": findings_of(outcome)}
     told = next_steps(report)
     if outcome.waiting is not None:
         told = [step for step in told if not step.text.startswith("Ask an approver")]
-    return [*steps, *told]
+    return [*steps, *told, *_serve(outcome)]
 
 
 def _split(change: ChangeReport) -> Iterator[Step]:
@@ -81,6 +85,34 @@ def _label(waiting: Waiting | None) -> Iterator[Step]:
         )
 
 
+def _too_soon(outcome: AliasOutcome, run_url: str | None) -> Iterator[Step]:
+    if any(finding.rule == "rollout-too-soon" for finding in outcome.findings):
+        number = run_id(run_url)
+        text = (
+            "Wait until the time that the finding names, then run this check again; nothing has to be pushed."
+        )
+        yield Step(text, command("gh", "run", "rerun", number) if number else None)
+
+
+def _measure(outcome: AliasOutcome) -> Iterator[Step]:
+    """What a promotion was not shown, and the command that takes it along."""
+    rules, variant = {finding.rule for finding in outcome.findings}, outcome.raised
+    if variant is None or not rules & _MEASURED:
+        return
+    made: list[str] = []
+    drill: tuple[str, ...] = ()
+    if rules & {"shadow-missing", "shadow-unfit"}:
+        made.append(command("liftgate", "watch", "shadow", outcome.alias, variant, "--log", "requests.jsonl"))
+    if rules & {"load-report-missing", "load-report-unfit"}:
+        made.append(command("liftgate", "load-test", outcome.alias, "--variant", variant))
+    if "rollback-drill-missing" in rules:
+        drill = ("--drilled-on", "DAY", "--drilled-by", "NAME", "--drill-seconds", "N")
+    made.append(command("liftgate", "registry", "promote", outcome.alias, variant, *drill, "--pull-request"))
+    yield Step(
+        "Measure what is missing; the last command brings this pull request up to date.", "\n".join(made)
+    )
+
+
 def _again(change: ChangeReport, run_url: str | None) -> Iterator[Step]:
     if change.state == "error":
         number = run_id(run_url)
@@ -98,6 +130,18 @@ def _fetch(outcome: AliasOutcome) -> Iterator[Step]:
             f"git show FETCH_HEAD:{outcome.key}.tar.gz | {command('tar', '-xzf', '-', '-C', folder)}",
         ]
         yield Step("Fetch the whole report with every answer.", "\n".join(made))
+
+
+def _serve(outcome: AliasOutcome) -> Iterator[Step]:
+    training = (outcome.report or {}).get("training") or {}
+    if outcome.state != "pass" or not training.get("manifest_digest"):
+        return
+    if outcome.key and _KEY.fullmatch(outcome.key):
+        words = ("--recorded", outcome.key[:_SHORT], "--pull-request")
+        yield Step(
+            "Once this is merged, add the model at 0% of the callers, in a pull request of its own.",
+            command("liftgate", "registry", "add", outcome.alias, *words),
+        )
 
 
 def _mend(outcome: AliasOutcome) -> Iterator[Step]:
