@@ -105,6 +105,7 @@ ELSEWHERE: Final = {
     "gate --run .liftgate/support-intent": ("needs a finished run", "commands/test_reviews.py"),
     "registry verify --report ": ("needs a finished run", "commands/test_reviews.py"),
     "registry verify support-intent v1.1.0": ("needs a ledger", "commands/test_registry_verify.py"),
+    "decide support-intent --measure": ("needs a model that answers", "commands/test_decide_measure.py"),
     "decide support-intent --report ": ("needs a finished run", "commands/test_decide.py"),
     "registry add support-intent": ("needs a finished run", "commands/test_registry_change.py"),
     "registry promote support-intent v1.1.0": ("needs two variants", "commands/test_registry_change.py"),

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from liftgate.commands.measuring import Measured
     from liftgate.errors import InputError
 
 
@@ -25,6 +26,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a report whose untrained arms count as tried, beside those under paths_tried (repeatable)",
     )
+    asking = parser.add_argument_group("what was not measured yet")
+    asking.add_argument(
+        "--measure",
+        action="store_true",
+        help="ask the suite's untrained arms now, within cost.max_eval_usd, and write the report to name",
+    )
+    asking.add_argument(
+        "--out", type=Path, default=Path(".liftgate"), metavar="DIR", help="run folders (default: .liftgate)"
+    )
+    asking.add_argument("--store", type=Path, metavar="DIR", help="answers (default: OUT/store)")
     parser.add_argument("--json", action="store_true", help="one JSON object on stdout")
 
 
@@ -44,6 +55,11 @@ def run(arguments: argparse.Namespace) -> int:
     paper = read_paper(alias, in_tree(root), policy, more)
     if paper is None:
         raise _absent(root, alias)
+    if arguments.measure:
+        measured = _measured(arguments)
+        if measured is None:
+            return ExitCode.INSUFFICIENT_EVIDENCE
+        paper = read_paper(alias, in_tree(root), policy, {**more, measured.path: measured.data}) or paper
     if arguments.json:
         document = {
             "schema_version": 1,
@@ -60,6 +76,23 @@ def run(arguments: argparse.Namespace) -> int:
         "incomplete": ExitCode.INSUFFICIENT_EVIDENCE,
     }
     return codes[paper.state]
+
+
+def _measured(arguments: argparse.Namespace) -> Measured | None:
+    """Ask, and say what to write under `paths_tried`."""
+    from liftgate.commands.measuring import measure_untrained
+
+    def say(text: str) -> None:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+
+    measured = measure_untrained(arguments.root, arguments.alias, arguments.out, arguments.store, say)
+    if measured is not None:
+        say(
+            f"\nreport   {arguments.root / measured.path}\nto name under paths_tried, in the order of trying:"
+        )
+        say("\n".join(measured.lines) + "\n")
+    return measured
 
 
 def _given(path: Path) -> bytes:

@@ -28,6 +28,9 @@ def decision_lines(alias: str, paper: Paper) -> Iterator[str]:
     for each in advice.missing:
         told = clean(each, _LIMIT) if each not in asked else _question(paper, asked[each], each)
         yield f"  missing: {told}"
+    if any(each not in asked for each in advice.missing):
+        words = f"liftgate decide {clean(alias, _LIMIT)} --measure"
+        yield f"  {words} asks the suite's untrained arms and writes a report to name"
     for finding in paper.silent:
         yield f"  {clean(finding.place, _LIMIT)}: {clean(finding.message, _LIMIT)} [{finding.rule}]"
     if paper.open:

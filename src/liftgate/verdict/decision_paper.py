@@ -147,7 +147,7 @@ def read_paper(
         report, why = _report(alias, given)
         if report is None:
             raise InputError(f"{name}: {why}", hint="a report.json that liftgate run left for this alias")
-        beside += _untrained(report)
+        beside += untrained(report)
     limits = limits_of(policy)
     tried = [*(each.tried for each in paths), *beside]
     advice = advise(document.data.get("requirements", {}), tried, limits)
@@ -219,7 +219,7 @@ def _measured(bare: Tried, report: Mapping[str, Any]) -> Tried | None:
     if arm is None:
         return None
     lift = (report["comparison"] or {}).get("lift") or {}
-    metric = lift.get("metric") or next(iter(arm["metrics"]), None)
+    metric = lift.get("metric") or _primary(report) or next(iter(arm["metrics"]), None)
     return Tried(
         bare.road,
         bare.arm,
@@ -231,7 +231,14 @@ def _measured(bare: Tried, report: Mapping[str, Any]) -> Tried | None:
     )
 
 
-def _untrained(report: Mapping[str, Any]) -> Iterator[Tried]:
+def _primary(report: Mapping[str, Any]) -> str | None:
+    """The metric that untrained arms were compared by, where there is no candidate."""
+    compared = (each["comparison"] for each in report["arms"] if each["comparison"] is not None)
+    return next((str(each["lift"]["metric"]) for each in compared), None)
+
+
+def untrained(report: Mapping[str, Any]) -> Iterator[Tried]:
+    """What the arms without a training reached, in the report's order."""
     for arm in report["arms"]:
         road = _ROAD_OF_KIND.get(arm["kind"])
         if road is not None:
