@@ -54,20 +54,21 @@ class World:
     def reevaluate(self, *words: str) -> int:
         return self.run("reevaluate", "--live", "--out", str(self.root / f"out-{self.now:%j}"), *words)
 
-    def look(self) -> dict[str, list[tuple[str, str]]]:
+    def look(self, *subjects: str) -> dict[str, list[tuple[str, str]]]:
         """What `liftgate watch` says of each model's canary."""
+        subjects = subjects or ("toy/v1.0.0", "toy/default")
         place = self.root / "said.json"
         place.unlink(missing_ok=True)
         ledger = ["--ledger", str(self.root / "ledger"), "--today", f"{self.now:%Y-%m-%d}"]
         with place.open("w") as file, pytest.MonkeyPatch.context() as patch:
             patch.setattr("sys.stdout", file)
             assert main(["watch", "--root", str(self.root), *ledger, "--json"]) == 0
-        subjects = json.loads(place.read_text())["subjects"]
+        told = json.loads(place.read_text())["subjects"]
         rules = ("silent-weights", "no-canary")
         return {
             name: [(each["rule"], each["severity"]) for each in found if each["rule"] in rules]
-            for name, found in subjects.items()
-            if name in ("toy/v1.0.0", "toy/default")
+            for name, found in told.items()
+            if name in subjects
         }
 
     def judged(self, at: datetime.datetime) -> None:
@@ -267,6 +268,24 @@ def test_files_of_this_machine_and_what_nobody_gets_are_not_asked(
         in said
     )
     assert "unserved" not in said and "default" not in said, "all callers get a variant"
+
+
+def test_odd_names_are_kept_by_their_hash_and_an_alias_without_suite_and_variants_needs_none(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    models = world.root / "models.yaml"
+    text = registry(world.server.url).replace("model_id: tuned", 'model_id: "tuned é {x}"')
+    plain = f"  plain:\n    default: {{model_id: base, provider: openai, base_url: {world.server.url}}}\n"
+    models.write_text(text + plain)
+    world.answers["tuned é {x}"] = world.answers["tuned"]
+    assert world.canary() == 0
+    said = capsys.readouterr().err
+    assert "plain default (base): not asked: it has no suite, and no variant is held against it" in said
+    assert world.look("plain/default") == {"plain/default": []}
+    world.week()
+    world.answers["tuned é {x}"] = world.answers["base"]
+    assert world.canary() == 10
+    assert world.look()["toy/v1.0.0"] == [("silent-weights", "error")]
 
 
 def test_a_few_cases_prove_nothing_and_words_that_do_not_go_together_are_refused(

@@ -7,6 +7,7 @@ is silent is no sign that nothing changed.
 from __future__ import annotations
 
 import datetime
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -36,6 +37,7 @@ RANK: Final = (
     ExitCode.PROVIDER_FAILED,
 )
 """The highest of several is the one to exit with: a model that could not be asked hides behind no other."""
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._:/#@-]{1,256}")
 
 
 class NotAsked(LiftgateError):
@@ -84,6 +86,10 @@ class Asker:
             named = "default" if variant is None else variant.name
             if not is_asked(alias, variant):
                 why = "not asked: its weights are files of your own, which do not change under their hash"
+                yield Told(alias.name, named, ExitCode.PASS, why, model.model_id)
+                continue
+            if not live and not (self.ruler.folder / "evals" / alias.name / "suite.yaml").is_file():
+                why = "not asked: it has no suite, and no variant is held against it"
                 yield Told(alias.name, named, ExitCode.PASS, why, model.model_id)
                 continue
             try:
@@ -165,6 +171,7 @@ class Asker:
 
     def _entry(self, alias: str, model: Model, asking: Asking, limits: Limits) -> dict[str, Any]:
         from liftgate.evaluation.runner import requests_of, run_arm
+        from liftgate.files import sha256_bytes
         from liftgate.training.approval import rfc3339
         from liftgate.training.cost import money
         from liftgate.watch.canary import LEAST_PROMPTS, hashed, look_of
@@ -190,7 +197,10 @@ class Asker:
             "entry": "look",
             "subject": subject_of(alias, model.model_id),
             "alias": alias,
-            "model_id": model.model_id,
+            # The ledger takes plain names; the subject says which model it is all the same.
+            "model_id": model.model_id
+            if _PLAIN.fullmatch(model.model_id)
+            else sha256_bytes(model.model_id.encode()),
             "answers": {name: list(answers) for name, answers in twice.items()},
             "usd": money(limits.usd),
             "at": look.at,

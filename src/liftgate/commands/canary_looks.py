@@ -77,7 +77,9 @@ class Canary:
         known = [evaluated(alias.name, each, self.verdicts) for each in live]
         times = [each.when for each in known if each is not None]
         last = min(times) if times and len(times) == len(live) else None
-        return self._said(alias, alias.default, last, None, asked=is_asked(alias, None))
+        suite = (self.root / "evals" / alias.name / "suite.yaml").is_file()
+        asked = is_asked(alias, None) and (suite or bool(live))
+        return self._said(alias, alias.default, last, None, asked=asked)
 
     def changed_since(self, alias: Alias, variant: Variant, since: datetime.datetime) -> str | None:
         """Why a verdict of then says nothing of today: the variant or what it is held against answers differently."""
