@@ -79,7 +79,7 @@ support-intent: fine-tuning, by the matrix and by the document
   a better prompt    tried, falls short
   retrieval          not for this task
   routing and tools  not for this task
-  fine-tuning        open
+  fine-tuning        suits the task
   because no facts to cite or to keep up with: retrieval has nothing to give
   because a form to learn: fixed labels, or a schema that prompts do not hold
   because the newest prompt gains too little over the best before it: prompting is at its plateau

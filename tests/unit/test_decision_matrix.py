@@ -408,7 +408,7 @@ def test_people_read_the_road_first_and_then_why() -> None:
         "  a better prompt    clears the bar\n"
         "  retrieval          not for this task\n"
         "  routing and tools  not for this task\n"
-        "  fine-tuning        open\n"
+        "  fine-tuning        suits the task\n"
         "  because no facts to cite or to keep up with: retrieval has nothing to give\n"
         "  because a form to learn: fixed labels, or a schema that prompts do not hold\n"
         "  because a prompt clears the bar\n"

@@ -13,7 +13,7 @@ from liftgate.verdict.decide import IN_WORDS, ROADS
 
 STATES: Final[Mapping[str, str]] = {
     "clears": "clears the bar",
-    "open": "open",
+    "open": "suits the task",
     "left": "tried, falls short",
     "closed": "not for this task",
     "unknown": "not known yet",
