@@ -151,6 +151,10 @@ def test_weights_that_change_under_their_id_are_found_evaluated_at_once_and_told
     said = capsys.readouterr().err
     assert "the same prompts are answered differently since 2026-12-07T04:41:00Z" in said
     assert world.look()["toy/v1.0.0"] == [("silent-weights", "error")]
+    models = world.root / "models.yaml"
+    models.write_text(registry(world.server.url, 0))
+    assert world.look()["toy/v1.0.0"] == [], "a rollback cures"
+    models.write_text(registry(world.server.url))
     before = world.server.count
     assert world.canary() == 10, "the second run of a week asks nothing and says the same"
     assert world.server.count == before

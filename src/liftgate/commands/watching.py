@@ -54,11 +54,13 @@ def look(
         with together:
             found[name] = _of_alias(ruler, alias, today)
             for variant in alias.variants.values():
-                rows = list(
-                    weights_findings(models, alias, variant, verdicts, today, max_days)
-                ) if _served(variant) else []  # fmt: skip
-                where = ("models", name, "variants", variant.name)
-                found[f"{name}/{variant.name}"] = rows + _at(models, where, canary.of_variant(alias, variant))
+                # What nobody gets any more needs nobody: a rollback cures.
+                rows: list[Finding] = []
+                if _served(variant):
+                    rows += weights_findings(models, alias, variant, verdicts, today, max_days)
+                    where = ("models", name, "variants", variant.name)
+                    rows += _at(models, where, canary.of_variant(alias, variant))
+                found[f"{name}/{variant.name}"] = rows
             if (of_default := canary.of_default(alias)) is not None:
                 found[f"{name}/default"] = _at(models, ("models", name, "default"), of_default)
     healths: dict[str, Health] = {}
