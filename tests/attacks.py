@@ -307,6 +307,19 @@ ATTACKS: Final[list[Attack]] = [
         "unit/test_registry_evidence.py::test_nothing_outside_the_repository_is_read",
     ),
     Attack(
+        "decision that persuades",
+        "writes Markdown, links and mentions into decision.yaml, for whoever approves the spend",
+        "words and nothing else, named as the document's; the matrix reads numbers and sealed reports",
+        "unit/test_change_comment.py::test_hostile_text_changes_nothing_but_the_words",
+    ),
+    Attack(
+        "decision turned after the verdict",
+        "changes decision.yaml once a verdict was found under the same key",
+        "against-decision or no-decision: the document is held anew under every verdict",
+        "commands/test_judging_change.py::"
+        "test_the_decision_document_makes_no_other_key_and_is_held_anew_under_the_same",
+    ),
+    Attack(
         "hand-edited gate",
         "edits gate.yml so that its own run ends green",
         "failure: the change is judged anew by the default branch",

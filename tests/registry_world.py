@@ -371,6 +371,10 @@ SPOILT: dict[str, tuple[str, Spoil]] = {
         "decision-missing",
         lambda w: replace(w, files={**w.files, DECISION: DECIDED.replace("fine-tune", "prompt").encode()}),
     ),
+    "a decision document that nobody has finished": (
+        "decision-missing",
+        lambda w: replace(w, files={**w.files, DECISION: DECIDED.replace("fine-tune", "TODO").encode()}),
+    ),
     "a decision document of another alias": (
         "decision-missing",
         lambda w: replace(w, files={**w.files, DECISION: DECIDED.replace(ALIAS, "refunds").encode()}),

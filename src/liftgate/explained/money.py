@@ -83,10 +83,11 @@ RULES: Final[Mapping[str, Told]] = {
     ),
     "no-decision": Told(
         "error or warning",
-        """A training that costs money, or of which nobody knows the cost, has no decision document that can be used.
-        A warning where the training is free and the document is there, but cannot be read.
+        """A training that costs money, or of which nobody knows the cost, has no decision document that can be used,
+        or one with open questions. A warning where the training is free and the document is there all the same.
         Why: most tasks are cheaper solved by a prompt or by retrieval; somebody has to say why not this one.
-        Fix: write `evals/<alias>/decision.yaml` and try it with `liftgate decide <alias>` (docs/guides/decide.md).""",
+        Fix: write `evals/<alias>/decision.yaml`; `liftgate decide <alias>` says what is still open
+        (docs/guides/decide.md).""",
         weighed="everywhere",
     ),
     "against-decision": Told(
@@ -100,7 +101,7 @@ RULES: Final[Mapping[str, Told]] = {
         "warning",
         """The training costs money, and the decision matrix cannot tell yet which road to take.
         Why: the missing answer may be a cheaper road.
-        Fix: measure or answer what the message lists; `liftgate decide <alias>` says the same.""",
+        Fix: answer what the message lists; `liftgate decide <alias> --measure` asks the arms that need no training.""",
         weighed="everywhere",
     ),
     "path-not-measured": Told(
@@ -108,7 +109,8 @@ RULES: Final[Mapping[str, Told]] = {
         """A path that the decision document calls tried is not borne out by a report.
         Told by `liftgate decide`; the path counts as one that nobody measured.
         Why: an outcome in prose is an opinion.
-        Fix: name the report that measured it and its arm, or measure it.""",
+        Fix: name its report, under `evals/reports/<alias>/`, and its arm; `liftgate decide <alias> --measure` writes
+        one.""",
     ),
     "approval-missing": Told(
         "error",
