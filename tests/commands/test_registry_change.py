@@ -380,7 +380,15 @@ def test_a_pull_request_is_made_on_the_base_branch_whatever_lies_in_the_work_tre
             monkeypatch.setenv(key, value)
         words = ["registry", "rollback", ALIAS, "--pull-request", "--root", str(clone)]
         assert main(words) == 0
-        assert main(words) == 0
+        written = repo.pulls[1].body
+        assert "`v1.1.0` of `support-intent` goes from 25% to 0%" in written
+        for edited, then in (
+            (written.replace("goes from", "went from"), written),
+            ("Mine.\n", "Mine.\n"),
+        ):
+            repo.pulls[1].body = edited
+            assert main(words) == 0
+            assert repo.pulls[1].body == then
         pulls = [(pull.number, pull.title, pull.base_ref, pull.head_ref) for pull in repo.pulls.values()]
         assert server.violations == []
     branch = f"liftgate/rollback-{ALIAS}-v1.1.0-to-0"

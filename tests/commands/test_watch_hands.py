@@ -222,7 +222,7 @@ def test_what_is_stale_for_a_month_more_gets_a_rollback_proposed_once_and_a_no_i
     assert pull.body.startswith(
         "<!-- liftgate-flag-down 2026-07-01 -->\n`v1.1.0` was last evaluated more than 120 days ago. The verdict on "
         "this change comes by itself, from a run of liftgate evaluate.\n"
-        "`v1.1.0` of `support` goes from 25% to 0%; callers get the rest from where they got it before.\n\n"
+        "`v1.1.0` of `support` goes from 25% to 0%; the callers that it loses get what they got before it.\n\n"
         "A rollback changes nothing else, so the gate asks for no evaluation, no provider and no secret.\n"
         "Merge it, then see docs/runbooks/rollback.md.\n\n"
         "A workflow opened this, so GitHub holds the checks that it starts, and again those of each push by a "

@@ -46,6 +46,8 @@ def ledger_link(
         told_.append(
             f"approved by {found.approval['approver']}" if found.approval else "started by the policy itself"
         )
+    elif found.approval is not None:
+        told_.append(f"approved by {found.approval['approver']}")
     told_ += [f"verdict {entry['verdict']}" for entry in found.verdicts if report and _of(entry, report)]
     return Link("ledger", tuple(findings), ", ".join(told_))
 

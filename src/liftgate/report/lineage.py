@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, NamedTuple
 
 from liftgate.report import numbers
 from liftgate.report.escape import clean
@@ -14,9 +14,17 @@ _LIMIT: Final = 200
 _SHORT: Final = 12
 
 
-def trace_text(found: Lineage, model_id: str) -> str:
-    """One line a question: data, base, job, cost, approval, verdicts."""
-    lines = [*_trained(found), *_cost(found), _approved(found), *_measured(found)]
+class ServedStep(NamedTuple):
+    """Since when callers get a model at which share, by a commit of models.yaml."""
+
+    at: str
+    commit: str
+    percent: int
+
+
+def trace_text(found: Lineage, model_id: str, served: Sequence[ServedStep] = ()) -> str:
+    """One line a question: data, base, job, cost, approval, verdicts, and the steps by which callers got it."""
+    lines = [*_trained(found), *_cost(found), _approved(found), *_measured(found), *_served(served)]
     width = max(len(name) for name, _ in lines)
     told = [f"  {name.ljust(width)}  {clean(text, _LIMIT)}" for name, text in lines]
     return "\n".join([clean(model_id, _LIMIT), *told]) + "\n"
@@ -37,6 +45,8 @@ def _trained(found: Lineage) -> Iterator[tuple[str, str]]:
         yield "base", f"{manifest['base']} by {manifest['method']}, {chosen}, seed {manifest['seed']}"
     yield "manifest", found.digest
     job, ended = found.job, found.ended
+    if manifest is not None and manifest["provider"] == "local":
+        yield "job", "on a machine of one's own"
     if job is not None:
         state = ended["state"] if ended else "not ended"
         adopted = ", found after its create was lost" if job["found"] else ""
@@ -72,6 +82,15 @@ def _measured(found: Lineage) -> Iterator[tuple[str, str]]:
         yield "measured", "nothing yet"
     for index, verdict in enumerate(sorted(found.verdicts, key=lambda each: str(each["at"]))):
         yield "" if index else "measured", _verdict(verdict)
+
+
+def _served(steps: Sequence[ServedStep]) -> Iterator[tuple[str, str]]:
+    was = 0
+    for index, step in enumerate(steps):
+        back = f", rolled back from {was}%" if step.percent < was else ""
+        told = f"{step.percent}% since {step.at}, commit {step.commit[:_SHORT]}{back}"
+        yield "" if index else "callers", told
+        was = step.percent
 
 
 def _verdict(verdict: Entry) -> str:

@@ -31,7 +31,12 @@ class Lineage:
 
     @property
     def approval(self) -> Entry | None:
-        """The approval under which that job was launched; None for one that the policy starts by itself."""
+        """The approval under which that job was launched; None for one that the policy starts by itself.
+
+        A training on a machine of one's own is no job of the ledger: it ran under the newest approval.
+        """
+        if not self.standing.jobs:
+            return max(self.approvals, key=lambda each: str(each["issued_at"]), default=None)
         seal = self.job["approval"] if self.job else None
         return next((each for each in self.approvals if each["entry_sha256"] == seal), None)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import html
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from liftgate.commands.ledgers import BRANCH_PREFIX, DEFAULT, add_ledger
 from liftgate.errors import ExitCode, InputError
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from liftgate.github.api import GitHub
 
 PATH = "models.yaml"
+MARKER: Final = "<!-- liftgate-proposal -->"
+"""Ends the text of a pull request that the next run may write anew."""
 
 
 @dataclass(frozen=True)
@@ -121,9 +125,14 @@ def carry_out(arguments: argparse.Namespace, propose: Callable[[Source], Proposa
         sys.stdout.write(diff)
     done = [f"pull request #{number}"] if number else [f"{PATH} is written"] if arguments.write else []
     beside = [f"{path} goes with it" for path in sorted(proposal.files)]
-    told = [*proposal.said, *beside, *done, "", proposal.title, "", proposal.body.rstrip()]
+    told = [*proposal.said, *beside, *done, "", proposal.title, "", _plain(proposal.body)]
     sys.stderr.write("\n".join(told) + "\n")
     return ExitCode.PASS
+
+
+def _plain(body: str) -> str:
+    """A text for GitHub as a terminal shows it."""
+    return html.unescape(body).replace("\u200b", "").rstrip()
 
 
 def connected(arguments: argparse.Namespace) -> GitHub:
@@ -156,13 +165,31 @@ def fetched(root: Path, remote: str, branch: str) -> Source:
 
 
 def request(root: Path, remote: str, base: str, source: Source, proposal: Proposal, github: GitHub) -> int:
-    """Push one commit as a branch of its own, and open its pull request. No work tree or index takes part."""
+    """Push one commit as a branch of its own, and open its pull request or bring the open one up to date.
+
+    No work tree or index takes part.
+    """
     from liftgate.commands.registry.commits import commit_on
     from liftgate.commands.waiting_checks import with_click
+    from liftgate.github.api import GitHubRefused
     from liftgate.repository import git
 
     files = {**proposal.files, PATH: proposal.after.encode()}
     made = commit_on(root, str(source.commit), files, proposal.title)
     git(root, "push", "--quiet", "--force", remote, f"{made}:refs/heads/{proposal.branch}")
-    body = with_click(proposal.body, github)
-    return github.open_pull(title=proposal.title, body=body, head=proposal.branch, base=base)
+    body = f"{with_click(proposal.body, github).rstrip()}\n\n{MARKER}\n"
+    owner = github.repository.split("/")[0]
+    there = [pull for pull in github.pulls_with_head(owner, proposal.branch) if pull.base_ref == base]
+    if not there:
+        return github.open_pull(title=proposal.title, body=body, head=proposal.branch, base=base)
+    # The branch is what counts; a text that cannot be written anew stays as it is.
+    with contextlib.suppress(GitHubRefused):
+        _renew(github, there[0].number, body)
+    return there[0].number
+
+
+def _renew(github: GitHub, number: int, body: str) -> None:
+    said = str((github.request("GET", f"/pulls/{number}") or {}).get("body") or "").replace("\r\n", "\n")
+    # Whoever took the marker out has words of their own there.
+    if MARKER in said and said.strip() != body.strip():
+        github.edit_issue(number, body=body)

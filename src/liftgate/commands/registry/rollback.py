@@ -78,8 +78,9 @@ def propose(
         raise InputError(f"{proposing.PATH}: lowering {variant} would change more than its rollout")
     words = f"from {now}% to {percent}%"
     return _proposal(after, f"Roll back {name} {variant} {words}", name, f"{variant}-to-{percent}", [
-        f"`{variant}` of `{name}` goes {words}; callers get the rest from where they got it before.",
-    ])  # fmt: skip
+        f"`{variant}` of `{name}` goes {words}; the callers that it loses get what they got before it.",
+        *_mirrored(alias, variant),
+    ], alias.variants[variant].entry.get("runbook"))  # fmt: skip
 
 
 def _restored(
@@ -114,18 +115,32 @@ def _restored(
     )
 
 
+def _mirrored(alias: Alias, variant: str) -> list[str]:
+    percent = alias.variants[variant].entry.get("shadow_percent", 0)
+    if not percent:
+        return []
+    return [
+        f"Its answers to {percent}% of the requests are still mirrored and reach nobody; where it must not be asked at "
+        "all, set `shadow_percent: 0` in this same pull request."
+    ]
+
+
 def _percent(alias: Alias, name: str) -> str:
     variant = alias.variants.get(name)
     return "nothing" if variant is None else f"{variant.rollout_percent}%"
 
 
-def _proposal(after: str, title: str, alias: str, end: str, lines: Sequence[str]) -> proposing.Proposal:
+def _proposal(
+    after: str, title: str, alias: str, end: str, lines: Sequence[str], runbook: str | None = None
+) -> proposing.Proposal:
+    from liftgate.report.escape import escape
+
     body = "\n".join(
         [
             *lines,
             "",
             "A rollback changes nothing else, so the gate asks for no evaluation, no provider and no secret.",
-            "Merge it, then see docs/runbooks/rollback.md.",
+            f"Merge it, then see {escape(runbook or 'docs/runbooks/rollback.md')}.",
             "",
         ]
     )
