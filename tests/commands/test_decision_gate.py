@@ -36,7 +36,7 @@ def _told(world: ChangeWorld, paper: str | None) -> tuple[str, list[tuple[int | 
         if each["path"] == PAPER
     ]
     comment = render_change_comment(report, workflow="liftgate", run_url=None, previous=None)
-    road = [line for line in comment.splitlines() if line.startswith(("**The d", "**Why f"))]
+    road = [line for line in comment.splitlines() if line.startswith(("**The d", "**Why f", "**Document"))]
     return outcome.state, found, "".join(road)
 
 
@@ -60,6 +60,17 @@ def test_the_comment_tells_an_approver_what_document_and_matrix_say(tmp_path: Pa
         ],
         "**The document recommends fine-tuning, the matrix retrieval.** Retrieval, routing and tools: suits the task; "
         "a better prompt: not for this task.",
+    )
+
+
+def test_a_training_that_both_advise_against_is_told_so(tmp_path: Path) -> None:
+    state, found, road = _told(
+        ChangeWorld(tmp_path), CITES.replace("recommendation: fine-tune", "recommendation: rag")
+    )
+    assert (state, len(found)) == ("block", 2)
+    assert road == (
+        "**Document and matrix recommend retrieval, no training.** Routing and tools, fine-tuning: suits the task; "
+        "a better prompt: not for this task."
     )
 
 

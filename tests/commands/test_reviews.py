@@ -467,6 +467,20 @@ def test_evidence_of_a_strange_form_is_one_clear_error(
     assert "Traceback" not in capsys.readouterr().err
 
 
+def test_a_folder_from_before_decisions_were_kept_is_verified(folder: Path, tmp_path: Path) -> None:
+    copied = tmp_path / "toy"
+    shutil.copytree(folder, copied)
+    for name, of, seal_ in (
+        ("evidence.json", "evidence_sha256", digest),
+        ("report.json", "report_sha256", None),
+    ):
+        body = json.loads((copied / name).read_bytes())
+        del body[of], body["road"]
+        made = seal(body) if seal_ is None else {**body, of: seal_(body)}
+        (copied / name).write_bytes(pretty(made))
+    assert verify(copied) == 0
+
+
 @pytest.mark.parametrize("name", ["waivers.yaml", "runs/candidate/regressions.jsonl", "evidence.json"])
 def test_a_file_that_is_gone_or_cut_short_is_never_a_pass(folder: Path, tmp_path: Path, name: str) -> None:
     copied = tmp_path / "toy"

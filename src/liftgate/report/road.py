@@ -47,9 +47,13 @@ def headline(road: Mapping[str, Any]) -> str:
     """`Why fine-tuning: document and matrix agree.`"""
     said, matrix = _named(road["document"]), _named(road["matrix"])
     if road["open"]:
-        return f"The decision is not made: {numbers.plural(len(road['open']), 'question')} of the document are open."
+        count = numbers.plural(len(road["open"]), "question")
+        are = "is" if len(road["open"]) == 1 else "are"
+        return f"The decision is not made: {count} of the document {are} open."
     if road["missing"]:
         return f"The document recommends {said}, and the matrix cannot tell yet."
+    if road["state"] == "agrees" and road["document"] != "fine-tune":
+        return f"Document and matrix recommend {said}, no training."
     if road["state"] == "agrees":
         return f"Why {said}: document and matrix agree."
     return f"The document recommends {said}, the matrix {matrix or 'none of the roads'}."
