@@ -81,6 +81,14 @@ def test_blocked_launched_running_judged(place: Place, capsys: pytest.CaptureFix
     assert approve(place.root) == 0
     assert place.run() == 5
     assert place.errors() == ["training-running"]
+    told = capsys.readouterr().err.splitlines()
+    (waiting, running) = [line for line in told if ", do not merge yet: " in line]
+    assert waiting == (
+        "Waiting, do not merge yet: the training is priced at $0.01 and needs an approval; nothing was started."
+    )
+    assert running == (
+        "Not finished, do not merge yet: job ftjob-000005 is running at openai; run again, it goes on from there."
+    )
     assert place.report()["resumable_hint"].startswith("liftgate run --alias toy")
     (job_id,) = place.server.jobs
     place.server.run(job_id)

@@ -24,6 +24,11 @@ OPENINGS = {
     "block": "Blocked, do not merge",
     "insufficient-evidence": "Insufficient evidence, do not merge yet",
 }
+# What only waits, when nothing else is wrong: its finding says for whom or for what.
+UNDER_WAY = {
+    "training-running": "Not finished, do not merge yet",
+    "approval-missing": "Waiting, do not merge yet",
+}
 WAVED_THROUGH = "Insufficient evidence, may be merged because the policy only warns"
 HEADLINE_LIMIT = 400
 
@@ -43,12 +48,21 @@ def told(report: Report) -> tuple[str, str]:
         case "pass":
             opening, why = _cheaper_arm(report) or (opening, _why_pass(report))
         case "block":
+            if waits := _waits(report):
+                return UNDER_WAY[waits["rule"]], str(waits["message"]).rstrip(". ")
             why = _why_not(report, _FAILED, "fail") + _other_way_out(report)
         case _:
             why = _why_not(report, _UNCLEAR, "unclear", "not-measured") + _other_way_out(report)
     if report["verdict"] == "pass" or report.get("waved_through"):
         why = _signed_for(report) + why
     return opening, why.rstrip(". ")
+
+
+def _waits(report: Report) -> Mapping[str, Any] | None:
+    """The one error of a report that nothing is wrong with but that it is not there yet."""
+    errors = [found for found in report["findings"] if found["severity"] == "error"]
+    alone = report["comparison"] is None and len(errors) == 1
+    return errors[0] if alone and errors[0]["rule"] in UNDER_WAY else None
 
 
 def _signed_for(report: Report) -> str:
