@@ -123,6 +123,7 @@ def test_adopting_chat_rows_gives_them_provenance_and_leaves_golden_prompts_out(
     assert [json.loads(line) for line in rows.read_text().splitlines()] == [
         {
             "messages": [
+                {"role": "system", "content": "Answer with one label."},
                 {"role": "user", "content": "Pay!"},
                 {"role": "assistant", "content": '{"intent": "bill"}'},
             ],
@@ -161,6 +162,22 @@ def test_adopting_says_why_each_row_is_left_out(tmp_path: Path, capsys: pytest.C
         "  left out: 1 that give a case away\n"
         "  left out: 1 with no answer at the end\n"
     )
+
+
+def test_near_copies_among_the_cases_are_not_counted_as_rows_left_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    question = "my card has still not arrived although it was sent two weeks ago by express mail"
+    test = write(tmp_path / "t.jsonl", labelled(question, "order"), labelled(f"{question} please", "order"))
+    golden, out = tmp_path / "golden.jsonl", tmp_path / "out.jsonl"
+    run("adopt", str(test), "--as", "cases", "--bucket", "label", "--id-prefix", "g", "--out", str(golden))
+    assert [json.loads(line)["buckets"] for line in golden.read_text().splitlines()] == [
+        {"label": "order"}
+    ] * 2
+    rows = write(tmp_path / "rows.jsonl", labelled("Can I pay in crowns at the till?", "bill"))
+    capsys.readouterr()
+    run("adopt", str(rows), "--without", str(golden), "--out", str(out))
+    assert capsys.readouterr().err == f"{out}: 1 rows\n"
 
 
 def test_adopting_nothing_is_refused(tmp_path: Path) -> None:

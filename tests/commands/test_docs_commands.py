@@ -145,6 +145,7 @@ ELSEWHERE: Final = {
     "watch": ("needs a request log, a ledger or GitHub", "commands/test_watch.py"),
     "doctor": ("looks at this machine", "commands/test_doctor_whole.py"),
     "init --protect": ("needs GitHub", "commands/test_init_protect.py"),
+    "init tickets --data train.jsonl --golden": ("needs three files of one task", "commands/test_init.py"),
     "calibrate --labels labels.jsonl": ("needs a judge and people's labels", "commands/test_judged.py"),
 }
 

@@ -69,6 +69,8 @@ SAID = """\
 table.csv: 1,200 examples; UTF-8, comma between cells; question: column 'ticket'; answer: column 'intent'
   task: classification (by the answers, 3 labels); system prompt: from the command line
   824 training rows, 169 for validation, 207 golden cases
+  warning: the system prompt names 0 of 3 labels, so a model that was not trained cannot answer, and any training \
+looks like lift; prompt-v2 lists them
 
 written:
   datasets/desk/card.yaml
@@ -86,10 +88,11 @@ written:
   models.yaml
   .github/liftgate/schemas/ (10 schemas for your editor)
 
-golden set, a proposal: 207 cases; 207 were wanted
+golden set, a proposal out of the rows: 207 cases; as many as the policy's lift asks for
 
 to be said by people:
-  evals/desk/decision.yaml: its questions; nothing is paid for or promoted before they are answered
+  evals/desk/decision.yaml: its questions, and what prompts reach (liftgate decide desk --measure); nothing is paid \
+for or promoted before
   evals/desk/golden.jsonl: has a person looked at every case?
   evals/desk/safety.jsonl: a start of a few cases; which failure of yours must never happen?
   datasets/desk/card.yaml: owner, licence, data_classification, description, provenance, personal_data
@@ -367,6 +370,7 @@ def test_workflows_run_the_named_commit_of_the_action(tmp_path: Path) -> None:
         (("--system-prompt", " "), "--system-prompt is empty"),
         (("--system-prompt", "a\x1bb"), "the system prompt holds a control character"),
         (("--input", "tickte"), "there is no column 'tickte'; did you mean 'ticket'?"),
+        (("--cases", "0"), "--cases is a number of golden cases"),
         (("--protect",), "--protect sets up GitHub, ALIAS and --data a dataset; they are two commands"),
     ],
 )
@@ -434,3 +438,90 @@ def test_the_gate_runs_on_what_init_wrote(
     assert code in {ExitCode.BLOCKED, ExitCode.INSUFFICIENT_EVIDENCE}
     report = json.loads(Path("out/desk/report.json").read_text("utf-8"))
     assert report["comparison"]["lift"]["n"] == 22
+
+
+def test_own_test_and_validation_files_stay_what_they_are(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = [(f"{text} {index}", label) for index, (text, label) in enumerate(questions(600))]
+    held, apart, train = asked[:120], asked[120:205], asked[205:]
+    near = f"{held[0][0]} please"
+    files = {
+        "train": [*train, (held[1][0], held[1][1]), (apart[0][0], apart[0][1])],
+        "test": [*held, (near, held[0][1]), held[2]],
+        "val": [*apart, held[3]],
+    }
+    paths = {name: write_table(tmp_path / f"{name}.csv", rows) for name, rows in files.items()}
+    root = tmp_path / "new"
+    own = ("--golden", str(paths["test"]), "--validation", str(paths["val"]))
+    assert init(paths["train"], root, *own) == ExitCode.PASS
+    said = capsys.readouterr().out.replace(f"{tmp_path}/", "")
+    assert said.startswith(
+        "train.csv: 397 examples; UTF-8, comma between cells; question: column 'ticket'; answer: column 'intent'\n"
+        "  task: classification (by the answers, 3 labels); system prompt: from the labels, since nobody gave one\n"
+        "  395 training rows, 85 for validation, 121 golden cases\n"
+        "  left out: 1 that give a golden or safety case away\n"
+        "  left out: 1 that nearly repeat a question of the validation file\n"
+        "test.csv: 122 examples; UTF-8, comma between cells; question: column 'ticket'; answer: column 'intent'\n"
+        "  left out: 1 that repeat a question\n"
+        "val.csv: 86 examples; UTF-8, comma between cells; question: column 'ticket'; answer: column 'intent'\n"
+        "  left out: 1 that give a golden or safety case away\n"
+        "\nwritten:\n"
+    )
+    assert "golden set, out of test.csv: 121 cases; the policy's lift asks for 207\n" in said
+    golden = rows_of(root / "evals/desk/golden.jsonl")
+    assert [case["messages"][0]["content"] for case in golden] == [*(text for text, _ in held), near]
+    # Near copies among the cases count as one question, not as two.
+    assert [case.get("cluster_id") for case in golden if "cluster_id" in case] == ["near-golden-0001"] * 2
+    rows = rows_of(root / "datasets/desk/v1.0.0.validation.jsonl")
+    assert [row["messages"][1]["content"] for row in rows] == [text for text, _ in apart]
+    assert rows[0]["metadata"]["id"] == "val-00002"
+    outcome, rules = validated(root, capsys)
+    assert (outcome, rules & {"split-leak", "split-near-leak", "golden-leak", "card-mismatch"}) == (
+        "pass",
+        set(),
+    )
+
+
+def test_a_validation_file_of_another_size_than_the_policy_asks_for_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_table(tmp_path / "table.csv", questions(300))
+    apart = write_table(tmp_path / "val.csv", questions(30, seed=5))
+    assert init(data, tmp_path / "new", "--validation", str(apart)) == 0
+    assert (
+        "  warning: 11.8% of the rows are for validation and evals/policy.yaml asks for 15% to 20%, so validate will "
+        "block: data.validation_share, or no --validation\n"
+    ) in capsys.readouterr().out
+    assert validated(tmp_path / "new", capsys)[0] == "block"
+
+
+def test_as_many_golden_cases_as_are_asked_for_every_class_by_its_size(tmp_path: Path) -> None:
+    held = questions(200, seed=1) + [(f"{text} more", "order") for text, _ in questions(400, seed=2)]
+    test = write_table(tmp_path / "test.csv", held)
+    data = write_table(tmp_path / "table.csv", questions(300))
+    assert init(data, tmp_path / "new", "--golden", str(test), "--cases", "90") == 0
+    counts = dict.fromkeys(LABELS, 0)
+    for case in rows_of(tmp_path / "new/evals/desk/golden.jsonl"):
+        counts[case["expected"]] += 1
+    assert sum(counts.values()) == 90
+    # By size alone, billing and refund would have ten and nine; an even part would be thirty.
+    assert (counts["billing"], counts["refund"]) == (15, 14)
+    assert init(data, tmp_path / "carved", "--cases", "60") == 0
+    assert len(rows_of(tmp_path / "carved/evals/desk/golden.jsonl")) == 60
+
+
+def test_a_prompt_that_names_no_label_is_told_and_the_second_prompt_lists_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = write_table(tmp_path / "table.csv", questions(300))
+    warning = "so a model that was not trained cannot answer, and any training looks like lift"
+    assert init(data, tmp_path / "new", "--system-prompt", "Route: refund or not?") == 0
+    assert f"warning: the system prompt names 1 of 3 labels, {warning}; prompt-v2" in capsys.readouterr().out
+    prompts = [
+        load((tmp_path / f"new/evals/desk/prompts/{name}.yaml").read_bytes(), name, "prompt").data["system"]
+        for name in ("prompt-v1", "prompt-v2")
+    ]
+    assert prompts == ["Route: refund or not?", "Route: refund or not?\nLabels: billing, order, refund"]
+    assert init(data, tmp_path / "named") == 0
+    assert warning not in capsys.readouterr().out

@@ -251,6 +251,26 @@ def test_what_cannot_be_meant_is_said(
     assert server.writes == []
 
 
+def test_the_remote_names_the_repository_and_no_token_leads_to_the_commands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("GITHUB_REPOSITORY", "GITHUB_TOKEN", "GH_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    assert protect(tmp_path, "--print") == 2
+    assert capsys.readouterr().err.startswith("error: --protect needs a repository\n")
+    git = ["git", "-C", str(tmp_path)]
+    subprocess.run([*git, "init", "-q"], check=True)
+    address = "https://x:secret@github.com/octo/toy.git"
+    subprocess.run([*git, "remote", "add", "origin", address], check=True)
+    assert protect(tmp_path) == 2
+    assert capsys.readouterr().err == (
+        "error: octo/toy is set up with an administrator's token, and GITHUB_TOKEN is not set\n"
+        "  hint: export GITHUB_TOKEN=$(gh auth token), or --print for the commands that somebody else can run\n"
+    )
+    assert protect(tmp_path, "--print") == 0
+    assert "repos/octo/toy/rulesets" in capsys.readouterr().out
+
+
 def test_a_folder_that_is_none_is_said_before_anything_is_asked(
     server: GitHubServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import email.utils
 import re
-import subprocess
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from liftgate.commands.doctor_project import Project, ledger
+from liftgate.commands.origin import named, origin
 from liftgate.errors import InputError, LiftgateError
 from liftgate.onboarding import diagnosis
 from liftgate.onboarding.diagnosis import Line
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from liftgate.github.wire import Wire
 
 _REPOSITORY: Final = re.compile(r"[A-Za-z0-9_.-]{1,100}/[A-Za-z0-9_.-]{1,100}")
-_REMOTE: Final = re.compile(r"(?:^|[/:@])([A-Za-z0-9_.-]+/[A-Za-z0-9_.-]+?)(?:\.git)?/?$")
 
 
 def lines(
@@ -33,8 +32,8 @@ def lines(
     online: bool,
 ) -> Iterator[Line]:
     """Each matter of GitHub; one note when nobody is asked."""
-    remote = _remote(root)
-    repository = given or environment.get("GITHUB_REPOSITORY") or _named(remote)
+    remote = origin(root)
+    repository = given or environment.get("GITHUB_REPOSITORY") or named(remote)
     if given and not _REPOSITORY.fullmatch(given):
         raise InputError("--repository takes owner/name")
     token = environment.get("GITHUB_TOKEN") or environment.get("GH_TOKEN") or ""
@@ -177,24 +176,3 @@ def _skew_of_public() -> float | None:
         return None
     finally:
         connection.close()
-
-
-def _remote(root: Path) -> str:
-    try:
-        done = subprocess.run(
-            ["git", "-C", str(root), "config", "remote.origin.url"],
-            capture_output=True,
-            check=False,
-            timeout=10,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return ""
-    return done.stdout.decode("utf-8", "replace").strip()
-
-
-def _named(remote: str) -> str | None:
-    """owner/name of a remote at GitHub; its address may hold a password and is never shown."""
-    if "github" not in remote:
-        return None
-    found = _REMOTE.search(remote)
-    return found[1] if found else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,14 +13,13 @@ from liftgate.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
     from liftgate.onboarding.documents import Naming
-    from liftgate.onboarding.examples import Source
+    from liftgate.onboarding.examples import Example, Source
     from liftgate.onboarding.proposal import Proposal
     from liftgate.onboarding.tasks import Answers
     from liftgate.policy import Policy
 
 VERSION: Final = "1.0.0"
 _ALIAS: Final = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_MOST_LISTED: Final = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +32,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     rows = parser.add_argument_group("an alias from rows that are there; nothing is ever overwritten")
     rows.add_argument(
         "--data", type=Path, metavar="FILE", help=".csv, or .jsonl: chat rows, prompt and completion, a key for each"
+    )  # fmt: skip
+    rows.add_argument(
+        "--golden", type=Path, metavar="FILE", help="your own test file: the golden set is made of it, not of --data"
+    )  # fmt: skip
+    rows.add_argument(
+        "--validation", type=Path, metavar="FILE", help="your own validation file: --data is not split then"
+    )  # fmt: skip
+    rows.add_argument(
+        "--cases", type=int, metavar="N", help="how many golden cases (default: as the lift asks; all of --golden)"
     )  # fmt: skip
     rows.add_argument(
         "--system-prompt", metavar="FILE|TEXT", help="what the model is asked with (default: that of the rows)"
@@ -68,11 +77,12 @@ def run(arguments: argparse.Namespace) -> int:
 
     _check(arguments)
     root: Path = arguments.root
-    source = _source(arguments)
-    answers = _answers(source, arguments)
-    system, whence = _system(arguments, source, answers)
+    sources = {each: _source(arguments, path) for each, path in _paths(arguments).items()}
+    examples = [example for each in sources.values() for example in each.examples]
+    answers = _answers(examples, arguments)
+    system, whence = _system(arguments, examples, answers)
     policy = _policy(root)
-    proposal = _proposal(arguments, source, answers, system, policy)
+    proposal = _proposal(arguments, sources, answers, system, policy)
     naming = _naming(arguments)
     new, extended, kept = _files(arguments, naming, answers, system, proposal)
     power = _power(root, new, policy, answers, naming)
@@ -80,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         place(root, new, extended)
     sys.stdout.write(
         said(
-            arguments, naming, source, answers, proposal, whence, power,
+            arguments, naming, sources, answers, proposal, whence, system, policy, power,
             new=new, extended=extended, kept=kept,
         )
     )  # fmt: skip
@@ -98,6 +108,8 @@ def _check(arguments: argparse.Namespace) -> None:
             "an alias is lower-case words joined by hyphens, at most 60 letters, and not 'reports'",
             hint="such as support-intent",
         )
+    if arguments.cases is not None and arguments.cases < 1:
+        raise InputError("--cases is a number of golden cases", hint="such as --cases 400")
     if arguments.provider != "local" and not arguments.base_model:
         raise InputError(
             f"--provider {arguments.provider} needs --base-model",
@@ -105,11 +117,16 @@ def _check(arguments: argparse.Namespace) -> None:
         )
 
 
-def _source(arguments: argparse.Namespace) -> Source:
+def _paths(arguments: argparse.Namespace) -> dict[str, Path]:
+    """What the rows are for → their file."""
+    given = {"data": arguments.data, "golden": arguments.golden, "validation": arguments.validation}
+    return {each: path for each, path in given.items() if path is not None}
+
+
+def _source(arguments: argparse.Namespace, path: Path) -> Source:
     from liftgate.files import read_bytes
     from liftgate.onboarding.examples import read_source
 
-    path: Path = arguments.data
     source = read_source(
         read_bytes(path, "data file"), str(path), question=arguments.input, answer=arguments.label
     )
@@ -118,14 +135,16 @@ def _source(arguments: argparse.Namespace) -> Source:
     return source
 
 
-def _answers(source: Source, arguments: argparse.Namespace) -> Answers:
+def _answers(examples: Sequence[Example], arguments: argparse.Namespace) -> Answers:
     from liftgate.onboarding.tasks import look_at
 
-    return look_at([example.answer for example in source.examples], arguments.task)
+    return look_at([example.answer for example in examples], arguments.task)
 
 
-def _system(arguments: argparse.Namespace, source: Source, answers: Answers) -> tuple[str, str]:
+def _system(arguments: argparse.Namespace, examples: Sequence[Example], answers: Answers) -> tuple[str, str]:
     """The system prompt, and where it comes from."""
+    from liftgate.onboarding.documents import MOST_LISTED
+
     given: str | None = arguments.system_prompt
     if given:
         path = Path(given)
@@ -144,7 +163,7 @@ def _system(arguments: argparse.Namespace, source: Source, answers: Answers) -> 
         if not given.strip():
             raise InputError("--system-prompt is empty")
         return _sound(given), "the file" if is_file else "the command line"
-    found = {example.system for example in source.examples if example.system}
+    found = {example.system for example in examples if example.system}
     if len(found) == 1:
         return _sound(found.pop()), "the rows"
     if len(found) > 1:
@@ -152,7 +171,7 @@ def _system(arguments: argparse.Namespace, source: Source, answers: Answers) -> 
             f"the rows have {len(found)} system prompts, and one is trained and asked with",
             hint="--system-prompt FILE",
         )
-    if answers.is_classified and not answers.fields and len(answers.labels) <= _MOST_LISTED:
+    if answers.is_classified and not answers.fields and len(answers.labels) <= MOST_LISTED:
         listed = ", ".join(sorted(answers.labels))
         return _sound(f"Answer with exactly one label: {listed}"), "the labels, since nobody gave one"
     raise InputError("the rows have no system prompt", hint="--system-prompt FILE, or the text itself")
@@ -176,23 +195,30 @@ def _policy(root: Path) -> Policy:
 
 
 def _proposal(
-    arguments: argparse.Namespace, source: Source, answers: Answers, system: str, policy: Policy
+    arguments: argparse.Namespace,
+    sources: Mapping[str, Source],
+    answers: Answers,
+    system: str,
+    policy: Policy,
 ) -> Proposal:
-    from liftgate.onboarding.proposal import Provenance, propose
+    from liftgate.onboarding.proposal import Own, Provenance, propose
     from liftgate.onboarding.safety_starter import safety_cases
 
+    own = {each: source.examples for each, source in sources.items() if each != "data"}
+    rows = sources["data"].examples
     proposal = propose(
-        source.examples,
+        rows,
         answers,
         system=system,
         provenance=Provenance(arguments.source, arguments.reviewed, arguments.locale),
         safety=safety_cases(arguments.locale),
         policy=policy,
         seed=arguments.seed,
+        own=Own(own.get("golden", ()), own.get("validation", ()), arguments.cases),
     )
     if not (proposal.train and proposal.validation and proposal.golden):
         raise InputError(
-            f"{arguments.data}: {len(source.examples)} rows are too few for training, validation and golden set",
+            f"{arguments.data}: {len(rows)} rows are too few for training, validation and golden set",
             hint="a first fine-tune takes some hundreds; ten of each class at the very least",
         )
     return proposal

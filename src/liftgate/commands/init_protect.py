@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from liftgate.commands.init_protect_commands import as_commands
+from liftgate.commands.origin import named, origin
 from liftgate.errors import ExitCode, InputError
 from liftgate.github.protection import MOST_REVIEWERS, Wanted, codeowners, unowned
 
@@ -25,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "Exit 0: all of it holds, or was printed. Exit 4: GitHub refused a part, its commands are printed.",
     )
     group.add_argument("--protect", action="store_true", help="set up what makes the verdict block a merge")
-    group.add_argument("--repository", metavar="O/N", help="owner/name; without it GITHUB_REPOSITORY")
+    group.add_argument("--repository", metavar="O/N", help="default: GITHUB_REPOSITORY, else remote origin")
     group.add_argument(
         "--print", dest="printed", action="store_true", help="print the commands; ask nothing of GitHub"
     )
@@ -48,7 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Set it up, or print how."""
-    repository = arguments.repository or os.environ.get("GITHUB_REPOSITORY", "")
+    repository = (
+        arguments.repository or os.environ.get("GITHUB_REPOSITORY") or named(origin(arguments.root)) or ""
+    )
     if not _REPOSITORY.fullmatch(repository):
         raise InputError(
             "--protect needs a repository",
@@ -65,6 +68,11 @@ def run(arguments: argparse.Namespace) -> int:
     from liftgate.github.client import connect
 
     token = os.environ.get("GITHUB_TOKEN") or os.environ.get("GH_TOKEN") or ""
+    if not token.strip():
+        raise InputError(
+            f"{repository} is set up with an administrator's token, and GITHUB_TOKEN is not set",
+            hint="export GITHUB_TOKEN=$(gh auth token), or --print for the commands that somebody else can run",
+        )
     github = connect(token, repository, os.environ.get("GITHUB_API_URL") or None)
     done = apply(github, wanted)
     sys.stdout.write(f"{repository}\n" + "".join(f"  {line}\n" for line in done.lines))

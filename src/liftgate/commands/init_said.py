@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import subprocess
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from liftgate.onboarding.examples import Source
     from liftgate.onboarding.proposal import Proposal
     from liftgate.onboarding.tasks import Answers
+    from liftgate.policy import Policy
 
 _SCHEMAS: Final = ".schema.json"
 
@@ -23,10 +25,12 @@ _SCHEMAS: Final = ".schema.json"
 def said(
     arguments: argparse.Namespace,
     naming: Naming,
-    source: Source,
+    sources: Mapping[str, Source],
     answers: Answers,
     proposal: Proposal,
     whence: str,
+    system: str,
+    policy: Policy,
     power: Sequence[Finding],
     *,
     new: Mapping[str, bytes],
@@ -35,9 +39,9 @@ def said(
 ) -> str:
     """The whole text."""
     blocks = [
-        _read(arguments, source, answers, proposal, whence),
+        _read(arguments, sources, answers, proposal, whence, system, policy),
         _written(new, extended, kept, dry_run=arguments.dry_run),
-        _golden(proposal, power),
+        _golden(arguments, naming, proposal, power),
         _open(naming, arguments, answers),
         _next(arguments.root, naming, [*new, *extended], dry_run=arguments.dry_run),
     ]
@@ -45,10 +49,15 @@ def said(
 
 
 def _read(
-    arguments: argparse.Namespace, source: Source, answers: Answers, proposal: Proposal, whence: str
+    arguments: argparse.Namespace,
+    sources: Mapping[str, Source],
+    answers: Answers,
+    proposal: Proposal,
+    whence: str,
+    system: str,
+    policy: Policy,
 ) -> str:
-    from liftgate.onboarding.examples import LEFT_OUT
-
+    source = sources["data"]
     classes = f", {len(answers.labels)} labels" if answers.is_classified else ""
     told = "given" if arguments.task else "by the answers"
     lines = [
@@ -57,9 +66,47 @@ def _read(
         f"  {len(proposal.train):,} training rows, {len(proposal.validation):,} for validation, "
         f"{len(proposal.golden):,} golden cases",
     ]
-    left = Counter(source.left) + proposal.left
-    lines += [f"  left out: {count:,} {LEFT_OUT[reason]}" for reason, count in sorted(left.items()) if count]
+    lines += _unnamed(system, answers)
+    lines += _left(Counter(source.left) + proposal.left)
+    for name, path, left in (
+        ("golden", arguments.golden, proposal.golden_left),
+        ("validation", arguments.validation, proposal.validation_left),
+    ):
+        if name in sources:
+            lines.append(f"{path}: {len(sources[name].examples):,} examples; {'; '.join(sources[name].told)}")
+            lines += _left(Counter(sources[name].left) + left)
+    lines += _share(proposal, policy) if arguments.validation else []
     return "\n".join(lines) + "\n"
+
+
+def _unnamed(system: str, answers: Answers) -> list[str]:
+    from liftgate.onboarding.documents import MOST_LISTED, unnamed_labels
+
+    unnamed = len(unnamed_labels(system, answers))
+    if not unnamed:
+        return []
+    also = "; prompt-v2 lists them" if len(answers.labels) <= MOST_LISTED else ""
+    return [
+        f"  warning: the system prompt names {len(answers.labels) - unnamed} of {len(answers.labels)} labels, so a "
+        f"model that was not trained cannot answer, and any training looks like lift{also}"
+    ]
+
+
+def _share(proposal: Proposal, policy: Policy) -> list[str]:
+    low, high = policy.data.validation_share
+    total = len(proposal.train) + len(proposal.validation)
+    if math.floor(low * total) <= len(proposal.validation) <= math.ceil(high * total):
+        return []
+    return [
+        f"  warning: {len(proposal.validation) / total:.1%} of the rows are for validation and evals/policy.yaml asks "
+        f"for {low:.0%} to {high:.0%}, so validate will block: data.validation_share, or no --validation"
+    ]
+
+
+def _left(left: Counter[str]) -> list[str]:
+    from liftgate.onboarding.examples import LEFT_OUT
+
+    return [f"  left out: {count:,} {LEFT_OUT[reason]}" for reason, count in sorted(left.items()) if count]
 
 
 def _written(new: Mapping[str, bytes], extended: Iterable[str], kept: Sequence[str], *, dry_run: bool) -> str:
@@ -79,16 +126,32 @@ def _written(new: Mapping[str, bytes], extended: Iterable[str], kept: Sequence[s
     return "\n".join(lines) + "\n"
 
 
-def _golden(proposal: Proposal, power: Sequence[Finding]) -> str:
-    lines = [f"golden set, a proposal: {len(proposal.golden):,} cases; {proposal.wanted:,} were wanted"]
+def _golden(
+    arguments: argparse.Namespace, naming: Naming, proposal: Proposal, power: Sequence[Finding]
+) -> str:
+    cases = len(proposal.golden)
+    asked = (
+        "as many as the policy's lift asks for"
+        if cases == proposal.wanted
+        else f"the policy's lift asks for {proposal.wanted:,}"
+    )
+    of = f"out of {arguments.golden}" if arguments.golden else "a proposal out of the rows"
+    lines = [f"golden set, {of}: {cases:,} cases; {asked}"]
     lines += [f"  {finding.severity}: {finding.message}" for finding in power]
+    if any(finding.rule == "small-bucket" for finding in power):
+        held_out = "" if arguments.golden else "a test file of your own (--golden FILE), or "
+        lines.append(
+            f"  what to do: {held_out}fewer, larger buckets: a key in every case's buckets, "
+            f"named in evals/{naming.alias}/suite.yaml"
+        )
     return "\n".join(lines) + "\n"
 
 
 def _open(naming: Naming, arguments: argparse.Namespace, answers: Answers) -> str:
     alias = naming.alias
     lines = [
-        f"  evals/{alias}/decision.yaml: its questions; nothing is paid for or promoted before they are answered",
+        f"  evals/{alias}/decision.yaml: its questions, and what prompts reach (liftgate decide {alias} --measure); "
+        "nothing is paid for or promoted before",
         f"  evals/{alias}/golden.jsonl: has a person looked at every case?",
         f"  evals/{alias}/safety.jsonl: a start of a few cases; which failure of yours must never happen?",
     ]

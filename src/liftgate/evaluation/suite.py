@@ -12,6 +12,7 @@ from typing import Any, Literal
 from liftgate import config
 from liftgate.config import did_you_mean
 from liftgate.data.golden import Case, Cases
+from liftgate.data.text import shown
 from liftgate.errors import InputError, Problem
 from liftgate.evaluation.arms import Arm, Provider, read_arms, read_providers
 from liftgate.evaluation.completion import Sampling
@@ -130,9 +131,13 @@ def questions(
     for name in buckets or ():
         if not any(name in case.buckets for case in cases):
             known = sorted({dimension for case in cases for dimension in case.buckets})
-            problems.append(
-                Problem(cases.path, f"no case has the bucket {name!r}{did_you_mean(name, known)}")
+            near = did_you_mean(name, known)
+            have = (
+                f"; the cases have {', '.join(shown(each, 'a bucket') for each in known[:5])}"
+                if known and not near
+                else ""
             )
+            problems.append(Problem(cases.path, f"no case has the bucket {name!r}{near}{have}"))
     if problems:
         raise InputError(f"{cases.path} cannot be graded by this suite", problems=problems)
     return asked

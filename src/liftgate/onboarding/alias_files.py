@@ -35,7 +35,7 @@ def alias_files(
             naming,
             "prompt-v2",
             "The few-shot prompt, the cheapest road to try. Its examples are training rows, none is a golden case.",
-            system,
+            documents.naming_labels(system, answers),
             proposal.shots,
         ),
         f"{evals}/decision.yaml": documents.decision(naming, answers, rows),

@@ -12,6 +12,8 @@ from liftgate.onboarding.tasks import Answers
 from liftgate.verdict.decision_questions import QUESTIONS, REQUIREMENTS
 
 UNANSWERED: Final = "not said yet"
+MOST_LISTED: Final = 100
+"""Labels that a prompt bears."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,20 @@ def prompt(naming: Naming, name: str, about: str, system: str, shots: Sequence[t
         f"--model {naming.base} --endpoint {_endpoint(naming)} --out .liftgate/try"
     )
     return _document(naming, 3, "prompt", tried, body)
+
+
+def unnamed_labels(system: str, answers: Answers) -> list[str]:
+    """Labels that the prompt does not say: what was not trained can only guess them."""
+    if not answers.is_classified or answers.fields:
+        return []
+    return [label for label in sorted(answers.labels) if label not in system]
+
+
+def naming_labels(system: str, answers: Answers) -> str:
+    """The prompt with every label in it, where they are few enough to be listed."""
+    if not unnamed_labels(system, answers) or len(answers.labels) > MOST_LISTED:
+        return system
+    return f"{system}\nLabels: {', '.join(sorted(answers.labels))}"
 
 
 def card(naming: Naming, task: str, version: str, files: Mapping[str, tuple[str, int, str]]) -> str:

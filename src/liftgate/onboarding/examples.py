@@ -20,6 +20,7 @@ LEFT_OUT: Final = {
     "no-answer": "without an answer",
     "repeated": "that repeat a question",
     "disputed": "that give one question several answers",
+    "repeats-validation": "that nearly repeat a question of the validation file",
     "gives-a-case-away": "that give a golden or safety case away",
 }
 """Why a row is not taken → what is said of such rows."""

@@ -22,8 +22,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--locale", metavar="NAME", help="language of the rows, such as en")
     parser.add_argument("--labels", metavar="A,B,...", help="keep these labels only")
     parser.add_argument(
-        "--system", metavar="TEXT", help="system prompt of the rows, the one the model will be asked with"
-    )
+        "--system", metavar="TEXT",
+        help="system prompt of the rows, the one the model will be asked with (default: that of the rows)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--bucket", default="intent", metavar="NAME",
+        help="what the suite calls the label of a case: intent (default), or label where init made the suite",
+    )  # fmt: skip
     parser.add_argument("--answer-key", metavar="KEY", help='write answers as JSON, {"KEY": label}')
     parser.add_argument("--id-prefix", default="row", metavar="WORD", help="ids are WORD-00001 and so on")
     parser.add_argument(
@@ -59,6 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
         labels=frozenset(arguments.labels.split(",")) if arguments.labels else None,
         answer_key=arguments.answer_key,
         system=arguments.system,
+        bucket=arguments.bucket,
     )
     known = [read_cases(read_bytes(path, "golden set"), str(path)) for path in arguments.without]
     without = prompt_prints(case.prompt for cases in known for case in cases)

@@ -27,6 +27,9 @@ class Adoption:
     labels: frozenset[str] | None = None
     answer_key: str | None = None
     system: str | None = None
+    """None keeps what the rows bring."""
+    bucket: str = "intent"
+    """The dimension of a case's label."""
 
 
 LEFT_OUT: Final = {
@@ -57,16 +60,17 @@ def adopt_rows(
         }
         question = [message for message in row.messages[:-1] if message["role"] != "system"]
         answer = {"role": "assistant", "content": _answer(row.answer, adoption.answer_key)}
-        system = [{"role": "system", "content": adoption.system}] if adoption.system else []
+        own = [message for message in row.messages[:-1] if message["role"] == "system"]
+        system = [{"role": "system", "content": adoption.system}] if adoption.system else own
         yield {"messages": [*system, *question, answer], "metadata": metadata}
 
 
 def adopt_cases(rows: Iterable[Row], adoption: Adoption, left: Counter[str]) -> Iterator[dict[str, Any]]:
-    """Cases whose expectation is the row's answer, with the label as intent bucket. Repeated prompts once."""
+    """Cases whose expectation is the row's answer, with the label as bucket. Repeated prompts once."""
     for number, row in _wanted(rows, adoption, left, ()):
         label = row.answer
         expected: Any = {adoption.answer_key: label} if adoption.answer_key else label
-        buckets = {"intent": label, **({"locale": adoption.locale} if adoption.locale else {})}
+        buckets = {adoption.bucket: label, **({"locale": adoption.locale} if adoption.locale else {})}
         yield {
             "id": f"{adoption.id_prefix}-{number:05d}",
             "messages": [message for message in row.messages[:-1] if message["role"] != "system"],
@@ -118,5 +122,6 @@ def leaking(rows: Sequence[Mapping[str, Any]], golden: Sequence[Cases]) -> froze
     context = Context(read_rows(written, "new rows"), golden=tuple(golden))
     found = (f for rule in (golden_leak, golden_near_leak, golden_entity_swap) for f in rule(context))
     cases, asked = context.case_texts, [unmasked_bytes(row.prompt) for row in context.dataset.rows]
-    near = {later - len(cases) for _, later in near_pairs([*cases, *asked], other_from=len(cases))}
+    pairs = near_pairs([*cases, *asked], other_from=len(cases))
+    near = {later - len(cases) for _, later in pairs if later >= len(cases)}
     return frozenset({finding.line - 1 for finding in found if finding.line} | near)
