@@ -302,7 +302,13 @@ def test_a_run_folder_becomes_a_variant_at_zero(
     (folder / "manifest.json").write_bytes(pretty(manifest().to_dict()))
     before = repository.text
     words = ("add", ALIAS, "--run", str(folder), "--name", "v1.1.1")
+    assert repository.run(*words, "--shadow-percent", "10", "--runbook", "nowhere.md") == 0
+    told = capsys.readouterr().err
+    assert "`runbook` names no file of this repository [runbook-missing]\nas it is now, the gate" in told
+    assert "Next, when requests were mirrored to it: `liftgate watch shadow" in told
     assert repository.run(*words, "--write") == 0
+    told = capsys.readouterr().err
+    assert ("the gate would refuse" in told, "raise its `shadow_percent`" in told) == (False, True)
     added = parse_yaml(repository.text, "m").data["models"][ALIAS]["variants"]["v1.1.1"]
     assert repository.text.startswith(before)
     assert {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,10 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from liftgate.commands.ledgers import BRANCH_PREFIX
 from liftgate.commands.registry import proposing
-from liftgate.errors import InputError
+from liftgate.errors import InputError, LiftgateError
 
 if TYPE_CHECKING:
-    from liftgate.registry.models import Alias
+    from liftgate.findings import Finding
+    from liftgate.registry.models import Alias, Models
 
 _TAKEN_OVER: Final = ("owner", "on_call", "runbook", "cost_tag", "retrain_trigger")
 
@@ -66,6 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposing.Proposal:
+    from liftgate.commands.registry.foretold import said_of
     from liftgate.registry.models import read_models
     from liftgate.registry.proposal import with_variant
 
@@ -84,7 +87,7 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
         entry["report"] = {"path": f"{folder}/{name}.json", "sha256": sha256_bytes(files[".json"])}
     ordered = _ordered(entry)
     after = with_variant(source.text, alias.name, name, ordered)
-    read_models(after, proposing.PATH)
+    findings = _foretold(source, models, read_models(after, proposing.PATH), alias.name, beside, arguments)
     said = [] if report is None or report["verdict"] == "pass" else [f"its report says {report['verdict']}"]
     if key and report:
         said.append(f"taken from the verdict {key[:12]}… of the ledger: {report['headline']}")
@@ -95,16 +98,50 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
         lines.append(
             f"Its verdict is {report['verdict']}; `liftgate registry verify` makes it again from its answers."
         )
-    lines += ["", f"Next: `liftgate registry promote {alias.name} {name} --pull-request`.", ""]
+    lines += ["", *_next(alias.name, name, bool(ordered.get("shadow_percent"))), ""]
     return proposing.Proposal(
         after,
         f"Add {alias.name} {name} at 0%",
         "\n".join(lines),
         f"liftgate/add-{alias.name}-{name}",
         files=beside,
-        said=tuple(said),
+        said=(*said, *said_of(findings)),
         details={"alias": alias.name, "action": "add", "variant": name},
     )
+
+
+def _next(alias: str, variant: str, mirrored: bool) -> list[str]:
+    """What leads to the first callers."""
+    promote = f"`liftgate registry promote {alias} {variant} --pull-request`"
+    measure = f"`liftgate watch shadow {alias} {variant} --log FILE`"
+    if mirrored:
+        return [f"Next, when requests were mirrored to it: {measure}, then {promote}."]
+    return [
+        "Nothing is mirrored to it yet, and the first step asks what it did with mirrored requests: raise its "
+        f"`shadow_percent`. Then {measure} and {promote}."
+    ]
+
+
+def _foretold(
+    source: proposing.Source,
+    before: Models,
+    after: Models,
+    alias: str,
+    files: Mapping[str, bytes],
+    arguments: argparse.Namespace,
+) -> list[Finding]:
+    from liftgate.commands.registry.foretold import foretold, ledger_place
+    from liftgate.config import load
+    from liftgate.policy import Policy
+
+    written = source.read("evals/policy.yaml")
+    if written is None:
+        return []
+    # Where there is no history or no ledger to read, the gate is the first to tell.
+    with contextlib.suppress(LiftgateError):
+        policy = Policy.from_document(load(written, "evals/policy.yaml", "policy"))
+        return foretold(source, before, after, alias, policy, files, ledger_place(arguments))[0]
+    return []
 
 
 class _Origin(NamedTuple):

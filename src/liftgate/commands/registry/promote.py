@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from liftgate.commands.registry import papers as measured
@@ -12,8 +11,7 @@ from liftgate.errors import InputError
 
 if TYPE_CHECKING:
     from liftgate.findings import Finding
-    from liftgate.policy import Policy
-    from liftgate.registry.models import Alias, Models, Variant
+    from liftgate.registry.models import Alias, Variant
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,6 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposing.Proposal:
+    from liftgate.commands.registry.foretold import foretold, ledger_place, said_of
     from liftgate.config import did_you_mean, load
     from liftgate.policy import Policy
     from liftgate.registry.edits import with_dials, with_papers
@@ -65,14 +64,11 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
     dials = {variant: percent, **_making_room(alias, variant, percent)}
     papers = measured.papers(arguments, source, name, alias.variants[variant])
     after = with_papers(with_dials(source.text, name, dials), name, variant, papers.entries)
-    findings, items = _checked(
-        source, models, read_models(after), name, policy, papers.files, proposing.ledger_place(arguments)
+    findings, items = foretold(
+        source, models, read_models(after), name, policy, papers.files, ledger_place(arguments)
     )
     moved = ", ".join(f"{each} to {dials[each]}%" for each in dials if each != variant)
     title = f"Promote {name} {variant} from {now}% to {percent}%" + (f" ({moved})" if moved else "")
-    said = [f"{f.place}: {f.severity}: {f.message} [{f.rule}]" for f in findings]
-    if said:
-        said.append("as it is now, the gate would refuse this")
     details = {
         "alias": name,
         "action": "promote",
@@ -87,7 +83,7 @@ def _propose(source: proposing.Source, arguments: argparse.Namespace) -> proposi
         _body(name, variant, now, dials, findings, items),
         f"liftgate/promote-{name}-{variant}-to-{percent}",
         files=papers.files,
-        said=tuple(said),
+        said=tuple(said_of(findings)),
         details=details,
     )
 
@@ -105,36 +101,6 @@ def _making_room(alias: Alias, variant: str, percent: int) -> dict[str, int]:
             hint="lower one of the others first: liftgate registry rollback",
         )
     return {giver.name: giver.rollout_percent - excess}
-
-
-def _checked(
-    source: proposing.Source,
-    before: Models,
-    after: Models,
-    alias: str,
-    policy: Policy,
-    files: Mapping[str, bytes],
-    ledger: str,
-) -> tuple[list[Finding], list[dict[str, Any]]]:
-    """What the gate would say now, as far as this clone can tell."""
-    from liftgate.commands.hosted import utc_now
-    from liftgate.commands.registry.check import ledger_of
-    from liftgate.commands.registry.evidence import at_commit, collect
-    from liftgate.project import registry_history
-    from liftgate.registry.check import check_registry
-    from liftgate.registry.checklist import checklist
-
-    base = source.commit or "HEAD"
-    evidence = collect(
-        lambda path: files.get(path) or source.read(path),
-        at_commit(source.root, base),
-        after,
-        registry_history(source.root, base),
-        ledger_of(ledger, source.root),
-    )
-    now = utc_now()
-    findings = check_registry(before, after, evidence, policy, now)
-    return findings, checklist(alias, before, after, evidence, policy, now)
 
 
 def _body(

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.commands.ledgers import BRANCH_PREFIX, DEFAULT, add_ledger
+from liftgate.commands.ledgers import DEFAULT, add_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -82,13 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", help="diff, title and body as one JSON object on stdout"
     )
-    add_ledger(parser, None, f"git:REMOTE with --pull-request, else {DEFAULT}")
-
-
-def ledger_place(arguments: argparse.Namespace) -> str:
-    """The ledger that was named; for a change of the remote's branch it is the remote's own."""
-    usual = f"{BRANCH_PREFIX}{arguments.remote}" if arguments.pull_request else DEFAULT
-    return str(arguments.ledger or usual)
+    add_ledger(parser, None, f"{DEFAULT} where there is one, else git:REMOTE; with --pull-request git:REMOTE")
 
 
 def carry_out(arguments: argparse.Namespace, propose: Callable[[Source], Proposal]) -> int:
