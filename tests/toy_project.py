@@ -67,7 +67,9 @@ def write_jsonl(path: Path, rows: list[dict[str, Any]]) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: int = 8) -> Path:
+def make_project(
+    root: Path, base: Path, *, epochs: int = 1, rows_per_intent: int = 8, alias: str = "toy"
+) -> Path:
     """Write the repository; every row differs from every other and from the golden cases."""
     train: list[dict[str, Any]] = []
     validation: list[dict[str, Any]] = []
@@ -89,7 +91,7 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
                     "buckets": {"intent": intent},
                 }
             )
-    dataset, evals = root / "datasets" / "toy", root / "evals" / "toy"
+    dataset, evals = root / "datasets" / alias, root / "evals" / alias
     train_sha = write_jsonl(dataset / "v1.0.0.train.jsonl", train)
     validation_sha = write_jsonl(dataset / "v1.0.0.validation.jsonl", validation)
     write_jsonl(evals / "golden.jsonl", golden)
@@ -111,9 +113,9 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
     (evals / "prompts" / "v2.yaml").write_text(
         f"version: 1\nsystem: {SYSTEM}\nexamples:\n  - input: late parcel\n    output: '{answer('order')}'\n"
     )
-    (evals / "decision.yaml").write_text(DECISION)
+    (evals / "decision.yaml").write_text(DECISION.replace("alias: toy", f"alias: {alias}"))
     (evals / "suite.yaml").write_text(
-        "version: 1\nalias: toy\ntask: classification\ngolden: golden.jsonl\nsafety: safety.jsonl\n"
+        f"version: 1\nalias: {alias}\ntask: classification\ngolden: golden.jsonl\nsafety: safety.jsonl\n"
         "primary_metric: exact_match\nsampling: {temperature: 0, max_tokens: 12, seed: 0}\ntruncated: score\n"
         "scorers: [exact_match, json_valid]\nbuckets: [intent]\n"
         "arms:\n  prompt-v2: {prompt: prompts/v2.yaml, model: default}\n"
@@ -133,14 +135,14 @@ def make_project(root: Path, base: Path, *, epochs: int = 1, rows_per_intent: in
         )
     )
     (dataset / "card.yaml").write_text(
-        "version: 1\nalias: toy\ntask: classification\ndescription: toy\nowner: us\nlicence: CC0-1.0\n"
+        f"version: 1\nalias: {alias}\ntask: classification\ndescription: toy\nowner: us\nlicence: CC0-1.0\n"
         f"training: {{provider: local, base: {base}, epochs: {epochs}, batch_size: 4, layers: all, rank: 4}}\n"
         "releases:\n  - version: 1.0.0\n"
         f"    train: {{file: v1.0.0.train.jsonl, sha256: {train_sha}}}\n"
         f"    validation: {{file: v1.0.0.validation.jsonl, sha256: {validation_sha}}}\n"
     )
     (root / "models.yaml").write_text(
-        f"version: 1\nmodels:\n  toy:\n    default: {{model_id: tiny, provider: local, base: {base}}}\n"
+        f"version: 1\nmodels:\n  {alias}:\n    default: {{model_id: tiny, provider: local, base: {base}}}\n"
     )
     return root
 

@@ -44,9 +44,9 @@ def _index_answers() -> bool:
     return done.returncode == 0
 
 
-def teachable(root: Path, base: Path) -> None:
+def teachable(root: Path, base: Path, alias: str = "toy") -> None:
     """A project whose training has an effect, a price and an approval."""
-    make_project(root, base)
+    make_project(root, base, alias=alias)
     golden: list[dict[str, Any]] = []
     for intent in TICKETS:
         for number in range(12):
@@ -56,8 +56,8 @@ def teachable(root: Path, base: Path) -> None:
             golden.append(
                 {"id": f"{intent}-{number}", "messages": [said], "expected": expected, "buckets": expected}
             )
-    write_jsonl(root / "evals" / "toy" / "golden.jsonl", golden)
-    card = root / "datasets" / "toy" / "card.yaml"
+    write_jsonl(root / "evals" / alias / "golden.jsonl", golden)
+    card = root / "datasets" / alias / "card.yaml"
     card.write_text(
         card.read_text()
         .replace("epochs: 1,", "epochs: 6,")
@@ -70,9 +70,9 @@ def teachable(root: Path, base: Path) -> None:
     )
 
 
-def release(root: Path, *extra: dict[str, Any], version: str = "1.1.0") -> None:
+def release(root: Path, *extra: dict[str, Any], version: str = "1.1.0", alias: str = "toy") -> None:
     """A new version of the dataset: the rows of 1.0.0 and some more, listed in the card."""
-    folder = root / "datasets" / "toy"
+    folder = root / "datasets" / alias
     old = [json.loads(line) for line in (folder / "v1.0.0.train.jsonl").read_text().splitlines()]
     train, half = folder / f"v{version}.train.jsonl", folder / f"v{version}.validation.jsonl"
     sha256 = write_jsonl(train, [*old, *extra])

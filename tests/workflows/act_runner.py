@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -44,10 +45,13 @@ def stub_of(action: str) -> Path:
     return HERE / "stubs" / action.rsplit("/", 1)[-1]
 
 
-def git(root: Path, *arguments: str) -> str:
+def git(root: Path, *arguments: str, at: datetime | None = None) -> str:
+    """What git says; `at` is the time of a commit that it makes."""
     who = ["-c", "user.name=t", "-c", "user.email=t@t.invalid", "-c", "commit.gpgsign=false"]
     command = ["git", "-C", str(root), *who, *arguments]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    when = {} if at is None else dict.fromkeys(("GIT_AUTHOR_DATE", "GIT_COMMITTER_DATE"), at.isoformat())
+    made = subprocess.run(command, check=True, capture_output=True, text=True, env={**os.environ, **when})
+    return made.stdout.strip()
 
 
 def copy_template(root: Path) -> None:

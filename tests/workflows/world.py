@@ -75,11 +75,12 @@ class World:
         git(to, "checkout", "-q", "--detach", commit)
         return to
 
-    def merge_of(self, number: int) -> str:
+    def merge_of(self, number: int, at: datetime | None = None) -> str:
         """The test merge of a pull request, as refs/pull/N/merge names it."""
         pull = self.hub.pulls[number]
         where = self.clone(self.main)
-        git(where, "merge", "-q", "--no-ff", "-m", "merge", pull.head_sha)
+        words = "merge" if at is None else f"Merge pull request #{number}: {pull.title}"
+        git(where, "merge", "-q", "--no-ff", "-m", words, pull.head_sha, at=at)
         merged = git(where, "rev-parse", "HEAD")
         git(where, "push", "-q", "-f", "origin", f"{merged}:refs/pull/{number}/merge")
         return merged
@@ -99,11 +100,19 @@ class World:
         git(self.remote, "update-ref", f"refs/pull/{number}/head", sha)
         self.hub.push(number, sha)
 
-    def merge(self, number: int) -> None:
-        """Merge it as GitHub would."""
-        merged = self.merge_of(number)
+    def merge(self, number: int, at: datetime | None = None) -> None:
+        """Merge it as GitHub would, now or at a time that is past."""
+        merged = self.merge_of(number, at)
         git(self.remote, "update-ref", "refs/heads/main", merged)
         self.hub.close(number, merged=True)
+
+    def later(self, at: datetime) -> None:
+        """Let time pass since the last merge: main gets the same commit with an earlier time."""
+        tree, parents = git(self.remote, "log", "-1", "--format=%T%n%P", "main").splitlines()
+        words = git(self.remote, "log", "-1", "--format=%B", "main")
+        named = [word for parent in parents.split() for word in ("-p", parent)]
+        made = git(self.remote, "commit-tree", tree, *named, "-m", words, at=at)
+        git(self.remote, "update-ref", "refs/heads/main", made)
 
     # workflows
     def act(
@@ -273,15 +282,18 @@ class World:
         return int(run["id"])
 
 
-def make_world(folder: Path, project: Callable[[Path], object]) -> World:
-    """A repository made from the template with a project in it; its GitHub serves within `with world.server`."""
+def make_world(folder: Path, project: Callable[[Path], object], at: datetime | None = None) -> World:
+    """A repository made from the template with a project in it; its GitHub serves within `with world.server`.
+
+    `at` is the time of the first commit.
+    """
     root, remote = folder / "work", folder / "remote.git"
     root.mkdir(parents=True)
     project(root)
     copy_template(root)
     git(root, "init", "-q", "-b", "main")
     git(root, "add", "-A")
-    git(root, "commit", "-q", "-m", "base")
+    git(root, "commit", "-q", "-m", "base", at=at)
     git(folder, "init", "-q", "--bare", "-b", "main", str(remote))
     git(remote, "config", "uploadpack.allowAnySHA1InWant", "true")
     git(root, "remote", "add", "origin", str(remote))
