@@ -64,6 +64,10 @@ class Memory:
         self.step("ledger list")
         return sorted(name for name in self.files if name.startswith(f"{folder}/"))
 
+    def all_in(self, folder: str) -> list[tuple[str, bytes]]:
+        found = [(name, self.get(name)) for name in self.names(folder)]
+        return [(name, data) for name, data in found if data is not None]
+
     def put_new(self, name: str, data: bytes) -> bool:
         self.step("before ledger write")
         fault = self.fault(name)

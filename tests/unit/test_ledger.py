@@ -120,6 +120,41 @@ def test_locks_are_listed_with_their_attempts(place: Place) -> None:
     assert [name for name, _ in ledger.entries(f"locks/{DIGEST}")] == [lock_name(DIGEST, n) for n in (1, 2)]
 
 
+@pytest.mark.parametrize("folder", ["jobs", "locks"])
+def test_all_entries_cost_the_remote_one_question_and_one_fetch(
+    folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place("git", tmp_path)
+    here, there = place.open(), place.open()
+    for number in range(1, 9):
+        here.keep(job_name(DIGEST, number), event(number))
+        here.keep(lock_name(DIGEST, number), lock("x", number))
+    asked: list[str] = []
+    run = GitBranch._run
+
+    def counted(self: GitBranch, *arguments: str, given: bytes | None = None) -> Any:
+        asked.append(arguments[0])
+        return run(self, *arguments, given=given)
+
+    monkeypatch.setattr(GitBranch, "_run", counted)
+    for fetches in (1, 0):
+        asked.clear()
+        assert len(list(there.entries(folder))) == 8
+        assert (asked.count("ls-remote"), asked.count("fetch")) == (1, fetches)
+        assert len(asked) <= 5
+
+
+def test_a_lock_that_holds_nothing_is_not_taken_for_no_lock(tmp_path: Path) -> None:
+    place = Place("git", tmp_path)
+    ledger = place.open()
+    ledger.keep(job_name(DIGEST, 1), event(1))
+    clone = tmp_path / f"clone-{place.clones}"
+    tip = git(clone, "ls-remote", "origin", "refs/heads/liftgate-ledger").split()[0]
+    git(clone, "push", "-q", "origin", f"{tip}:refs/liftgate/locks/{DIGEST}/001")
+    with pytest.raises(LedgerRefused, match="cannot be read"):
+        list(ledger.entries("locks"))
+
+
 def test_of_many_writers_at_once_one_gets_each_name_and_none_loses_another_entry(place: Place) -> None:
     ledgers = [place.open() for _ in range(4)]
     won: list[str] = []

@@ -50,6 +50,9 @@ class _NoEntries:
     def names(self, folder: str) -> list[str]:
         return []
 
+    def all_in(self, folder: str) -> list[tuple[str, bytes]]:
+        return []
+
     def put_new(self, name: str, data: bytes) -> bool:
         return False
 

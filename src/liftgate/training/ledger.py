@@ -8,7 +8,7 @@ whoever comes second with other words is told no, and that is what every promise
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final, Protocol
@@ -51,6 +51,10 @@ class Backend(Protocol):
         """Every name below a folder, sorted."""
         ...
 
+    def all_in(self, folder: str) -> list[tuple[str, bytes]]:
+        """Name and bytes of everything below a folder, sorted by name, as it stood at one moment where there is one."""
+        ...
+
     def put_new(self, name: str, data: bytes) -> bool:
         """Write a name that does not exist; False when it does. Raises `LedgerRefused`; then nothing is sure."""
         ...
@@ -70,18 +74,15 @@ class Ledger:
     def names(self, folder: str) -> list[str]:
         """The name of every entry below a folder, sorted. Raises `InputError` for a file of another form."""
         names = self.backend.names(folder)
-        if not all(map(_NAME.fullmatch, names)):
-            raise InputError(
-                f"the ledger holds a file of another form under {folder}/",
-                hint="only Liftgate writes the ledger; take the file out",
-            )
+        _only_ours(folder, names)
         return names
 
     def entries(self, folder: str) -> Iterator[tuple[str, Entry]]:
         """Every entry below a folder, by name."""
-        for name in self.names(folder):
-            if (entry := self.read(name)) is not None:
-                yield name, entry
+        found = self.backend.all_in(folder)
+        _only_ours(folder, [name for name, _ in found])
+        for name, data in found:
+            yield name, _entry(name, data)
 
     def create(self, name: str, body: Entry) -> bool:
         """Seal and write; True when the ledger now holds exactly this, False when something else was first."""
@@ -148,6 +149,14 @@ def find_verdict(
     if entry is None or recompute(entry["results"]) != (key, entry["verdict"]):
         return None
     return entry
+
+
+def _only_ours(folder: str, names: Sequence[str]) -> None:
+    if not all(map(_NAME.fullmatch, names)):
+        raise InputError(
+            f"the ledger holds a file of another form under {folder}/",
+            hint="only Liftgate writes the ledger; take the file out",
+        )
 
 
 def _checked(name: str) -> str:

@@ -63,6 +63,19 @@ class GitBranch:
         ).decode()
         return sorted(name for name in listed.split("\0") if name)
 
+    def all_in(self, folder: str) -> list[tuple[str, bytes]]:
+        """Every name below a folder with its bytes, by one question to the remote however many there are."""
+        if folder == "locks" or folder.startswith("locks/"):
+            refs = self._remote_refs(f"{LOCK_REFS}{folder}/*")
+            self._bring(refs)
+            named = {f"{ref.removeprefix(LOCK_REFS)}.json": f"{tip}:lock.json" for ref, tip in refs.items()}
+        else:
+            tip = self._tip(self.branch)
+            listed = "" if tip is None else self._git("ls-tree", "-r", "-z", tip, "--", f"{folder}/").decode()
+            lines = [line.partition("\t") for line in listed.split("\0") if line]
+            named = {name: about.split()[2] for about, _, name in lines}
+        return sorted(zip(named, self._blobs(list(named.values())), strict=True))
+
     def put_new(self, name: str, data: bytes) -> bool:
         """Write a name that does not exist; False when it does."""
         ref, path = self._place(name)
@@ -131,6 +144,28 @@ class GitBranch:
         done = self._run("cat-file", "blob", f"{tip}:{path}")
         return done.stdout if done.returncode == 0 else None
 
+    def _blobs(self, objects: list[str]) -> list[bytes]:
+        """The bytes of objects that are here, by one git process."""
+        answer = self._git("cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode())
+        found, at = [], 0
+        for _ in objects:
+            end = answer.index(b"\n", at)
+            about = answer[at:end].split()
+            if len(about) != 3 or about[1] != b"blob":
+                raise self._refused("cannot be read", "an entry is missing")
+            start, size = end + 1, int(about[2])
+            found.append(answer[start : start + size])
+            at = start + size + 1
+        return found
+
+    def _bring(self, refs: Mapping[str, str]) -> None:
+        """Fetch what these refs name where it is not here yet."""
+        here = self._git(
+            "cat-file", "--batch-check", given="".join(f"{tip}^{{tree}}\n" for tip in refs.values()).encode()
+        )
+        if any(line.endswith(b" missing") for line in here.splitlines()):
+            self._fetch(*refs)
+
     def _tip(self, ref: str) -> str | None:
         """The commit that the remote's ref names, with its objects here; None when there is no such ref."""
         tip = self._remote_refs(ref).get(ref)
@@ -138,8 +173,8 @@ class GitBranch:
             self._fetch(ref)
         return tip
 
-    def _fetch(self, ref: str) -> None:
-        done = self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, ref)
+    def _fetch(self, *refs: str) -> None:
+        done = self._run("fetch", "--quiet", "--no-tags", "--no-write-fetch-head", self.remote, *refs)
         if done.returncode:
             raise self._refused("cannot be read", done.stderr.decode("utf-8", "replace").lower())
 
