@@ -63,7 +63,7 @@ def _data(report: Report) -> Iterator[Step]:
 _ROADS: Final = {
     "no-decision": "Say in evals/{alias}/decision.yaml why this is to be tuned; this command tells each open question.",
     "against-decision": "Take the cheaper road, or show that it falls short: name under paths_tried the report of it.",
-    "decision-incomplete": "Find out what the matrix misses (--measure asks the untrained arms), or approve without its word.",
+    "decision-incomplete": "Find out what the matrix misses (--measure asks untrained arms), or approve without it.",
 }
 
 
