@@ -117,6 +117,21 @@ def test_a_variant_that_does_worse_in_the_shadow_is_blocked(tmp_path: Path) -> N
     assert len(told) == len(set(told)) > 50
 
 
+def test_lines_that_cannot_be_used_are_told_with_what_is_wrong(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_watched(tmp_path / "toy", SHADOWED)
+    words = ["watch", "shadow", "support", "v1.1.0", "--root", str(root), "--log"]
+    wrong = [row(n, tuned=False, scores={"solved": True}) for n in range(3)]
+    wrong.append({**row(4, tuned=True), "at": "yesterday"})
+    log = write_log(tmp_path / "log.jsonl", [*wrong, *(row(n, tuned=True) for n in range(9))])
+    assert main([*words, str(log)]) == 11
+    told = "4 lines could not be used (3: scores are not numbers from 0 to 1; 1: at is no time with a zone)\n"
+    assert told in capsys.readouterr().err
+    assert main([*words, str(write_log(tmp_path / "wrong.jsonl", wrong))]) == 2
+    assert f"no request of support v1.1.0 in this time; {told}" in capsys.readouterr().err
+
+
 def test_what_cannot_be_paired_or_is_not_there_is_no_evidence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

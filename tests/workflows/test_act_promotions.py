@@ -113,7 +113,7 @@ def test_the_model_becomes_a_variant_at_zero_from_what_was_recorded(world: World
 def test_a_first_step_with_nothing_measured_is_blocked_and_mended(world: World, desk: Desk) -> None:
     world.step("rita asks for 25% at once, at her desk, then for 5% with nothing measured")
     desk.pull()
-    skipped = desk.liftgate("registry", "promote", ALIAS, VARIANT, "--to", "25", "--ledger", "git:origin")
+    skipped = desk.liftgate("registry", "promote", ALIAS, VARIANT, "--to", "25")
     assert "rollout-step-skipped" in skipped
     number = desk.propose("promote", ALIAS, VARIANT)
     assert desk.judged(number).startswith(
@@ -217,7 +217,7 @@ def test_what_was_rolled_back_comes_back_with_evidence_again(world: World, desk:
     desk.pull()
     log = desk.requests(VARIANT, MODEL, since=ago(hours=30), mirrored=True)
     desk.liftgate("watch", "shadow", ALIAS, VARIANT, "--log", str(log), "--metric", "solved")
-    told = desk.liftgate("registry", "promote", ALIAS, VARIANT, "--ledger", "git:origin")
+    told = desk.liftgate("registry", "promote", ALIAS, VARIANT)
     assert "requests at 0%: 240 requests" in told
     assert "the gate would refuse" not in told
     assert world.server.violations == []
