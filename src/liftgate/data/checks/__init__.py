@@ -56,6 +56,7 @@ RULES: Final[dict[str, Rule]] = {
     "split-leak": duplicates.split_leak,
     "split-near-leak": duplicates.split_near_leak,
     "contradictory-label": labels.contradictory_label,
+    "label-differs": labels.label_differs,
     "too-few-rows": volume.too_few_rows,
     "small-class": volume.small_class,
     "class-imbalance": volume.class_imbalance,
