@@ -12,6 +12,7 @@ from typing import Any, Final
 from liftgate.errors import InputError
 from liftgate.onboarding import diagnosis
 from liftgate.onboarding.diagnosis import Line
+from liftgate.verdict.parts import count
 
 LEDGER: Final = "liftgate-ledger"
 _ASKED_WITHIN_S: Final = 30
@@ -71,7 +72,9 @@ def lines(root: Path, project: Project, today: datetime.date | None = None) -> I
         yield Line("files", "fix", first, " ".join(rest.split()) or None)
     if not project.problems:
         yield Line(
-            "files", "ok", f"{len(project.aliases)} aliases; registry, cards, suites and policy can be read"
+            "files",
+            "ok",
+            f"{count(len(project.aliases), 'alias', 'aliases')}; registry, cards, suites and policy can be read",
         )
     now = today or datetime.datetime.now(datetime.UTC).date()
     yield diagnosis.table("evals/prices.yaml", project.prices, now)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from liftgate.github.protection import Wanted, bypassed, rulesets, strengthened
+from liftgate.verdict.parts import count
 
 State = Literal["ok", "note", "fix"]
 IDS_SINCE: Final = datetime.date(2026, 7, 15)
@@ -129,7 +130,7 @@ def table(name: str, days: Mapping[str, datetime.date], today: datetime.date) ->
         return Line(
             "tables", "fix", said, "read the providers' pages again, and write the day into checked_on"
         )
-    return Line("tables", "ok", f"{name}: {len(days)} rows, the oldest checked {age} days ago")
+    return Line("tables", "ok", f"{name}: {count(len(days), 'row')}, the oldest checked {count(age, 'day')} ago")
 
 
 def subjects(repository: str, about: Mapping[str, Any], environments: Sequence[str]) -> Iterator[Line]:
