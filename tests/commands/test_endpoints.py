@@ -189,9 +189,9 @@ def test_at_the_deadline_the_command_that_goes_on_is_printed(
     suite: Path, server: OpenAIServer, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server.desk.looks = 10_000
-    assert batch(server, "--deadline", "0.2", "--out", "out") == 5
+    assert batch(server, "--deadline", "2", "--out", "out") == 5
     said = capsys.readouterr().err
-    assert "the deadline of 0.2 s has passed; batch batch_1: in_progress; 0 of 4 answers are kept" in said
+    assert "the deadline of 2 s has passed; batch batch_1: in_progress; 0 of 4 answers are kept" in said
     assert "hint: liftgate evaluate --suite suite.yaml" in said and "--batch --batch-look 0.01" in said
     server.desk.looks = 1
     assert batch(server, "--out", "out") == 0

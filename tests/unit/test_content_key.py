@@ -106,3 +106,11 @@ def test_the_files_that_are_read_are_chosen_by_alias() -> None:
     ]
     assert [path for path in paths if is_subject(path, "toy")] == paths[:1]
     assert [path for path in paths if is_ruler(path, "toy")] == paths[2:8]
+
+
+def test_who_is_asked_as_the_promoted_variant_is_part_of_it() -> None:
+    (variant,) = ENTRY["variants"].values()
+    asked = key(promoted=variant)
+    assert asked != key()
+    assert asked == key(promoted={**variant, "rollout_percent": 25, "owner": "others"})
+    assert asked != key(promoted={**variant, "model_id": "n"})

@@ -113,6 +113,17 @@ def test_a_file_that_is_missing_is_named(tmp_path: Path) -> None:
     assert message.startswith("gold.jsonl: no such golden set")
 
 
+def test_what_grades_lies_in_the_suites_folder(tmp_path: Path) -> None:
+    outside = SUITE.replace("schema: answer.json", "schema: ../answer.json").replace(
+        "{scorer: field_match, field: intent}", "{scorer: judge, judge: /etc/judge.yaml}"
+    )
+    assert refusal(tmp_path, suite__yaml=outside) == (
+        "suite.yaml has 2 problems\n"
+        "  suite.yaml:7 $.scorers[1].judge: must be a file inside the suite's own folder\n"
+        "  suite.yaml:7 $.scorers[2].schema: must be a file inside the suite's own folder"
+    )
+
+
 def test_one_id_in_both_suites_is_refused(tmp_path: Path) -> None:
     message = refusal(tmp_path, safety__jsonl=SAFETY.replace('"s"', '"a"'))
     assert message == "suite.yaml: case ids that stand in both golden and safety: a"

@@ -10,13 +10,15 @@ from typing import Any, Final
 
 from liftgate import __version__
 from liftgate.commands.pull_tree import PullTree
+from liftgate.config import parse_yaml
+from liftgate.errors import LiftgateError
 from liftgate.files import sha256_file
 from liftgate.findings import Finding, Severity
 from liftgate.plan import Plan
 from liftgate.project import CALIBRATION, Ruler, read_subject
 from liftgate.publishing.content_key import content_key, is_ruler, is_subject
 from liftgate.registry.models import Models
-from liftgate.repository import blobs, tree
+from liftgate.repository import blobs, show, tree
 
 _OF_ANOTHER: Final = "results-of-another-change"
 
@@ -32,11 +34,18 @@ def hashes_at(root: Path, commit: str, *folders: str) -> dict[str, str]:
 
 
 def key_of(
-    alias: str, plan: Plan, head: Mapping[str, str], base: Mapping[str, str], registry: Models | None
+    alias: str,
+    plan: Plan,
+    head: Mapping[str, str],
+    base: Mapping[str, str],
+    registry: Models | None,
+    *,
+    asks_promoted: bool,
 ) -> str:
     """The content key of an alias. `head` and `base` map paths at the two commits to the sha256 of their bytes.
 
-    `base` holds at least `evals/`; `registry` is models.yaml at the head.
+    `base` holds at least `evals/`; `registry` is models.yaml at the head; `asks_promoted` says whether an arm asks the
+    variant that callers get today.
     """
     ruler = {path: sha256 for path, sha256 in base.items() if is_ruler(path, alias)}
     for path in plan.paths:
@@ -46,13 +55,31 @@ def key_of(
             if path.status != "deleted" and path.path in head:
                 ruler[path.path] = head[path.path]
     entry = registry.aliases.get(alias) if registry else None
+    promoted = entry.promoted if entry is not None and asks_promoted else None
     return content_key(
         alias,
         tool_version=__version__,
         subject={path: sha256 for path, sha256 in head.items() if is_subject(path, alias)},
         ruler=ruler,
         entry=None if entry is None else entry.entry,
+        promoted=None if promoted is None else promoted.entry,
     )
+
+
+def asks_promoted(root: Path, base: str, head: str, plan: Plan, alias: str) -> bool:
+    """Whether an arm of the suite that judges asks the promoted variant. A suite that cannot be read asks nobody."""
+    path = f"evals/{alias}/suite.yaml"
+    brought = any(each.path == path and each.role == "subject" and each.alias == alias for each in plan.paths)
+    raw = show(root, head if brought else base, path)
+    try:
+        data = None if raw is None else parse_yaml(raw, path).data
+    except LiftgateError:
+        return False
+    arms = data.get("arms") if isinstance(data, dict) else None
+    models = (
+        [arm.get("model") for arm in arms.values() if isinstance(arm, dict)] if isinstance(arms, dict) else []
+    )
+    return "promoted" in models
 
 
 @dataclass(frozen=True)

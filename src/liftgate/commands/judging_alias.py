@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from liftgate.commands.change_check import check_alias
-from liftgate.commands.content import Hashes, key_of
+from liftgate.commands.content import Hashes, asks_promoted, key_of
 from liftgate.commands.estimate import UntrainableRows
 from liftgate.commands.evidence import Judged, Today, rebuild
 from liftgate.commands.merge_queue import retrain_together
@@ -220,7 +220,15 @@ class AliasJudge:
     def key(self) -> str:
         """The content key under which a verdict of this change would lie."""
         change = self.change
-        return key_of(self.alias, change.plan, change.pull.files, change.base_files, change.after)
+        asked = asks_promoted(change.root, change.base, change.head, change.plan, self.alias)
+        return key_of(
+            self.alias,
+            change.plan,
+            change.pull.files,
+            change.base_files,
+            change.after,
+            asks_promoted=asked,
+        )
 
     def _found(self, manifest: Manifest | None) -> tuple[Judged | None, list[Finding]]:
         if self.change.results is None or not self.change.has_ledger:

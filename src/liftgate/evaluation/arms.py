@@ -141,7 +141,7 @@ def _wrong(arm: Arm, endpoints: list[str]) -> list[tuple[tuple[str, ...], str]]:
     elif arm.endpoint is not None and arm.endpoint not in endpoints:
         near = did_you_mean(arm.endpoint, endpoints)
         found.append((("endpoint",), f"{arm.endpoint!r} is not one of the suite's `endpoints`{near}"))
-    if arm.prompt is not None and not _inside(arm.prompt):
+    if arm.prompt is not None and not inside(arm.prompt):
         # Arms are the change's own: a path that leads out reads the machine, or what no verdict is kept under.
         found.append((("prompt",), "must be a file inside the suite's own folder"))
     retriever = arm.retriever
@@ -149,7 +149,7 @@ def _wrong(arm: Arm, endpoints: list[str]) -> list[tuple[tuple[str, ...], str]]:
         found.append(
             (("retriever",), "`documents` names the folder that bm25 searches, and goes with it alone")
         )
-    if retriever is not None and retriever.documents is not None and not _inside(retriever.documents):
+    if retriever is not None and retriever.documents is not None and not inside(retriever.documents):
         found.append((("retriever", "documents"), "must be a folder inside the suite's own"))
     return found
 
@@ -172,6 +172,7 @@ def _unfair(base: Arm, candidate: Arm, suite: Sampling) -> list[tuple[str, str]]
     return found
 
 
-def _inside(path: str) -> bool:
+def inside(path: str) -> bool:
+    """Whether a path that a suite names stays in the suite's own folder."""
     parts = PurePosixPath(path).parts
     return bool(parts) and not path.startswith("/") and ".." not in parts and "\\" not in path

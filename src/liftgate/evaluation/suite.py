@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from liftgate import config
 from liftgate.config import did_you_mean
 from liftgate.data.golden import Case, Cases
 from liftgate.data.text import shown
 from liftgate.errors import InputError, Problem
-from liftgate.evaluation.arms import Arm, Provider, read_arms, read_providers
+from liftgate.evaluation.arms import Arm, Provider, inside, read_arms, read_providers
 from liftgate.evaluation.completion import Sampling
 from liftgate.evaluation.scorers import Metric, metric
 
@@ -169,6 +169,9 @@ def _case_metrics(
     return chosen
 
 
+_NAMES_A_FILE: Final = ("schema", "judge", "file")
+
+
 def _metrics(document: config.Document, key: str, problems: list[Problem]) -> list[Metric]:
     built: list[Metric] = []
     for index, spec in enumerate(document.data.get(key) or []):
@@ -181,6 +184,11 @@ def _metrics(document: config.Document, key: str, problems: list[Problem]) -> li
         if any(item.name == other.name for other in built):
             problems.append(Problem(place, f"the metric {item.name!r} stands here twice; give one a `name`"))
             continue
+        for option in _NAMES_A_FILE:
+            # A verdict is kept under the files of the suite's folder, so what grades must be one of them.
+            if isinstance(spec, dict) and isinstance(spec.get(option), str) and not inside(spec[option]):
+                message = "must be a file inside the suite's own folder"
+                problems.append(Problem(document.place((key, index, option)), message))
         built.append(item)
     return built
 

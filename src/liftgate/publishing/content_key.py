@@ -43,13 +43,16 @@ def content_key(
     subject: Mapping[str, str],
     ruler: Mapping[str, str],
     entry: Mapping[str, Any] | None,
+    promoted: Mapping[str, Any] | None = None,
 ) -> str:
     """sha256, hex, over the content that a verdict rests on.
 
     `subject` and `ruler` map paths of the repository to the sha256 of their bytes: `subject` as `is_subject` chooses
     at the head, `ruler` as `is_ruler` chooses at the base, with the arms of the head where the change brings some.
-    `entry` is the alias' own entry of models.yaml at the head.
+    `entry` is the alias' own entry of models.yaml at the head, `promoted` that of the variant that most callers get,
+    where an arm of the suite asks it.
     """
+    asked = {} if promoted is None else {"promoted": _without_dials(promoted)}
     return digest(
         {
             "key_version": KEY_VERSION,
@@ -58,6 +61,7 @@ def content_key(
             "subject": dict(subject),
             "ruler": dict(ruler),
             "entry": _without_dials(entry),
+            **asked,
         }
     )
 

@@ -89,7 +89,7 @@ def _content_key(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
     """The key under which this change looks for its verdict. Raises `InputError` for a report of another change."""
     import tempfile
 
-    from liftgate.commands.content import Hashes, hashes_at, key_of
+    from liftgate.commands.content import Hashes, asks_promoted, hashes_at, key_of
     from liftgate.commands.local_terms import manifest_of
     from liftgate.commands.pull_tree import complete_history, fetch_pull, pull_tree
     from liftgate.project import plan_of, read_subject, ruler_of
@@ -120,7 +120,8 @@ def _content_key(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
         problems = [*pull.findings, *Hashes.of(pull, ruler, alias, digest).differences(report)]
         registry = show(root, head, "models.yaml")
         models = None if registry is None else read_models(registry, "models.yaml")
-        key = key_of(alias, plan, pull.files, hashes_at(root, base, "evals"), models)
+        asked = asks_promoted(root, base, head, plan, alias)
+        key = key_of(alias, plan, pull.files, hashes_at(root, base, "evals"), models, asks_promoted=asked)
     if problems:
         raise InputError(
             f"{arguments.folder}: the run is not of this change, so its verdict is not recorded for it",
