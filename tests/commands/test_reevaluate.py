@@ -168,6 +168,14 @@ def test_a_budget_stops_before_anything_is_created_and_nothing_is_recorded(
     assert "the budget of $0.01" in capsys.readouterr().err
 
 
+def test_what_cannot_end_within_its_budget_is_not_begun_one_by_one_either(
+    world: World, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert world.go("--live", "--max-usd", "0.01") == 11
+    assert (world.server.count, world.entries()) == (0, [])
+    assert "so nothing was asked; narrow the suite" in capsys.readouterr().err
+
+
 def test_live_asks_one_by_one_at_the_full_price(world: World) -> None:
     assert world.go("--live") == 0
     assert world.server.desk.created == 0

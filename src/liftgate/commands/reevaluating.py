@@ -95,19 +95,25 @@ class CycleAnswering(Answering):
     def runs(self) -> dict[str, EvalRun]:
         """Runs by arm, base first. A batch that goes on does not keep the next one from being created."""
         runs: dict[str, EvalRun] = {}
+        arms = in_order(self.suite.suite.arms)
         endpoints: dict[str, Endpoint] = {}
+        for arm in arms:
+            if arm.model not in endpoints:
+                default = arm.model == "default"
+                opened = self._registered(self.registered.default) if default else self._candidate()
+                endpoints[arm.model] = opened
+        # A machine that is new every day keeps no answers, and would pay every day for a cycle that cannot end.
+        if too_dear := self._cannot_end(arms, endpoints):
+            self.findings += too_dear
+            return {}
         waiting: StillRunning | None = None
-        for arm in in_order(self.suite.suite.arms):
-            default = arm.model == "default"
+        for arm in arms:
             self.about[arm.name] = {"prompt": arm.prompt, "alias_of": None}
             if waiting is not None and self.suite.judges:
                 # Some judges hold an answer against base's, which is not there yet.
                 break
-            if arm.model not in endpoints:
-                opened = self._registered(self.registered.default) if default else self._candidate()
-                endpoints[arm.model] = opened
-            name = self.registered.default.model_id if default else self._candidate_name()
             try:
+                name = self._name(arm)
                 runs[arm.name] = self._answer(arm, endpoints[arm.model], name, runs.get("base"))
             except StillRunning as stopped:
                 waiting = waiting or stopped
@@ -115,6 +121,39 @@ class CycleAnswering(Answering):
             raise waiting
         self._confirm(endpoints, runs)
         return runs
+
+    def _name(self, arm: Arm) -> str:
+        return self.registered.default.model_id if arm.model == "default" else self._candidate_name()
+
+    def _cannot_end(self, arms: Sequence[Arm], endpoints: Mapping[str, Endpoint]) -> list[Finding]:
+        """What the budget has against the cycle before anything is asked; what is answered already costs nothing."""
+        from liftgate.commands.evaluate import asking_of
+        from liftgate.commands.judging import later_of
+        from liftgate.commands.spending import answer_price
+        from liftgate.evaluation.forecast import ArmToAsk, forecast
+        from liftgate.training.budget import cents
+        from liftgate.verdict.gate import UNFINISHED
+
+        if self.spending is None or self.spending.purse.max_usd is None:
+            return []
+        to_ask, prices = [], self.spending.prices
+        for arm in arms:
+            endpoint = endpoints[arm.model]
+            safety = range(1 if endpoint.deterministic else self.policy.safety.first_pass_runs)
+            asking = asking_of(self.suite, arm, endpoint, None, self.store, range(1), safety, None)
+            later = later_of(self.suite, arm, asking)
+            to_ask.append(ArmToAsk(arm.name, self._name(arm), asking, later, self.prices.get(id(endpoint))))
+        cost = forecast(to_ask, "evals/prices.yaml", lambda kind, model: answer_price(prices, kind, model))
+        if cost.usd is None:
+            return []  # a missing price is told where the answers are paid for
+        least, most = cents(cost.usd.low), self.spending.purse.max_usd
+        if least <= most:
+            return []
+        message = (
+            f"to ask both models costs at least ${least}, and the budget of ${most} does not hold it, so nothing was "
+            "asked; narrow the suite or its max_tokens, or raise cost.max_eval_usd"
+        )
+        return [Finding(UNFINISHED, Severity.WARNING, message)]
 
     def _answer(
         self,
