@@ -145,6 +145,10 @@ ELSEWHERE: Final = {
     "watch": ("needs a request log, a ledger or GitHub", "commands/test_watch.py"),
     "doctor": ("looks at this machine", "commands/test_doctor_whole.py"),
     "init --protect": ("needs GitHub", "commands/test_init_protect.py"),
+    "init router --data train.jsonl --golden": ("needs CLINC150", "commands/test_init.py"),
+    "validate --alias router": ("needs CLINC150", "commands/test_init.py"),
+    "decide router --measure": ("needs a model that answers", "commands/test_decide_measure.py"),
+    "estimate --alias router --calibrate": ("trains ten steps", "commands/test_foreseen.py"),
     "init tickets --data train.jsonl --golden": ("needs three files of one task", "commands/test_init.py"),
     "calibrate --labels labels.jsonl": ("needs a judge and people's labels", "commands/test_judged.py"),
 }
