@@ -130,7 +130,9 @@ def table(name: str, days: Mapping[str, datetime.date], today: datetime.date) ->
         return Line(
             "tables", "fix", said, "read the providers' pages again, and write the day into checked_on"
         )
-    return Line("tables", "ok", f"{name}: {count(len(days), 'row')}, the oldest checked {count(age, 'day')} ago")
+    return Line(
+        "tables", "ok", f"{name}: {count(len(days), 'row')}, the oldest checked {count(age, 'day')} ago"
+    )
 
 
 def subjects(repository: str, about: Mapping[str, Any], environments: Sequence[str]) -> Iterator[Line]:
