@@ -14,7 +14,7 @@ from killed_training import train
 from liftgate.training.adapters import Adapter, read_adapter
 from toy_project import make_project
 
-pytestmark = pytest.mark.local
+pytestmark = [pytest.mark.local, pytest.mark.acceptance]
 CONFIGS = Path(__file__).parent.parent.parent / "examples" / "accelerate"
 
 
