@@ -176,3 +176,18 @@ def test_waived_findings_stand_in_their_own_section_only() -> None:
     notice, other = finding("pii", "notice", 7), finding("pii", "error", 8)
     assert open_findings({"findings": [notice, other], "waived": [waived()]}) == [other]
     assert open_findings({"findings": [notice]}) == [notice]
+
+
+def test_in_a_long_list_what_a_rule_repeats_as_a_warning_stands_behind_what_speaks_once() -> None:
+    def shown(repeats: int) -> list[int]:
+        near = [("warning", "near-duplicate-row", 10 + number) for number in range(repeats)]
+        told = [("error", "secret", 1), ("error", "secret", 2), *near, ("warning", "contradictory-label", 5)]
+        told.append(("notice", "pii", 6))
+        findings = [
+            {"severity": s, "rule": rule, "path": "rows.jsonl", "line": line} for s, rule, line in told
+        ]
+        waived = [{"rule": "pii", "path": "rows.jsonl", "line": 6}]
+        return [finding["line"] for finding in open_findings({"findings": findings, "waived": waived})]
+
+    assert shown(3) == [1, 2, 10, 11, 12, 5]
+    assert shown(30)[:5] == [1, 2, 10, 5, 11]

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from liftgate.report import numbers
 from liftgate.report.annotations import inert
+from liftgate.report.comment_markup import MOST_ITEMS
 from liftgate.report.escape import Markdown, code, escape
 from liftgate.report.power import power_lines
 
@@ -94,14 +95,24 @@ def render_job_summary(change: Data, most_bytes: int = MOST_BYTES) -> str:
 
 
 def open_findings(report: Data) -> list[Data]:
-    """A report's findings without those that stand in its section of waived ones."""
+    """A report's findings without those that stand in its section of waived ones.
+
+    In a list too long for a comment, what a rule repeats as a warning stands behind everything that speaks once: a
+    hundred near repeats hide nothing else.
+    """
     waived = {(each["rule"], each["path"], each["line"]) for each in report.get("waived", ())}
-    return [
-        finding
-        for finding in report["findings"]
-        if (finding["rule"], finding["path"], finding["line"]) not in waived
-        or finding["severity"] != "notice"
-    ]
+    first: list[Data] = []
+    again: list[Data] = []
+    in_order: list[Data] = []
+    heard: set[str] = set()
+    for finding in report["findings"]:
+        if finding["severity"] == "notice" and (finding["rule"], finding["path"], finding["line"]) in waived:
+            continue
+        repeated = finding["severity"] != "error" and finding["rule"] in heard
+        (again if repeated else first).append(finding)
+        in_order.append(finding)
+        heard.add(finding["rule"])
+    return first + again if len(first) + len(again) > MOST_ITEMS else in_order
 
 
 def waived_cells(waived: Data) -> list[Markdown]:
