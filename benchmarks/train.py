@@ -36,7 +36,7 @@ KINDS = ("ours", "trainer", "sft", "sft-defaults")
 
 
 def job_in(root: Path, folder: Path) -> Any:
-    from liftgate.commands.estimate import base_name, tokenized
+    from liftgate.commands.launching.bill import base_name, tokenized
     from liftgate.training.trainers.local import Job
 
     alias = next((root / "datasets").iterdir()).name

@@ -34,8 +34,8 @@ print(time.process_time() - started, lines)
 OURS = """
 import resource, sys, time
 from pathlib import Path
-from liftgate.commands.log_files import parsed
-from liftgate.commands.watching import tally
+from liftgate.commands.watching.log_files import parsed
+from liftgate.commands.watching.looks import tally
 from liftgate.project import Ruler
 from liftgate.registry.models import read_models
 from liftgate.watch.requests import request_findings

@@ -12,10 +12,10 @@ from typing import Any
 
 from hosted_project import make_hosted_project
 from liftgate.cli import main
-from liftgate.commands.judging_change import judge_change
-from liftgate.commands.ledgers import open_ledger
-from liftgate.commands.pull_tree import complete_history, fetch_pull
-from liftgate.commands.results_branch import ResultsBranch
+from liftgate.commands.judging.change import judge_change
+from liftgate.commands.judging.results_branch import ResultsBranch
+from liftgate.commands.sources.ledgers import open_ledger
+from liftgate.commands.sources.pull_tree import complete_history, fetch_pull
 from liftgate.project import read_subject
 from liftgate.publishing.outcome import AliasOutcome, ChangeReport
 from toy_project import git, row, write_jsonl

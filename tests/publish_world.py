@@ -14,7 +14,7 @@ import pytest
 from github_server import GitHubServer
 from github_world import Body, Repository
 from liftgate.cli import main, parser_for
-from liftgate.commands.publish_online import Online
+from liftgate.commands.publishing.online import Online
 from liftgate.github.client import connect
 from liftgate.publishing.outcome import CONTEXT
 from toy_project import git, make_project, row, write_jsonl

@@ -15,7 +15,7 @@ from github_server import GitHubServer
 from github_world import Body, Clock, Repository
 from hosted_project import make_hosted_project
 from liftgate.cli import main
-from liftgate.commands.ledgers import open_ledger
+from liftgate.commands.sources.ledgers import open_ledger
 from liftgate.project import read_subject
 from liftgate.training.consent import train_title
 from liftgate.training.ledger import Entry, Ledger

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from liftgate import __version__
-from liftgate.commands.overview import COMMANDS, EXIT_CODES, overview, parser_for
+from liftgate.commands.command_line.overview import COMMANDS, EXIT_CODES, overview, parser_for
 
 __all__ = ["COMMANDS", "EXIT_CODES", "main", "overview", "parser_for"]
 

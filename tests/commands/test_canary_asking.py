@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from liftgate.cli import main
-from liftgate.commands import hosted
-from liftgate.commands.ledgers import open_ledger
+from liftgate.commands.launching import hosted
+from liftgate.commands.sources.ledgers import open_ledger
 from liftgate.training.ledger import verdict_name
 from openai_server import OpenAIServer
 from toy_project import answer, git, make_project

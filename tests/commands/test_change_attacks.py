@@ -15,9 +15,9 @@ import pytest
 pytest.importorskip("openai", reason="needs the extra openai")
 
 from change_world import GOLDEN, ChangeWorld, new_row, rules
-from liftgate.commands.ledgers import open_ledger
-from liftgate.commands.pull_tree import Limits, fetch_pull
-from liftgate.commands.results_branch import ResultsBranch
+from liftgate.commands.judging.results_branch import ResultsBranch
+from liftgate.commands.sources.ledgers import open_ledger
+from liftgate.commands.sources.pull_tree import Limits, fetch_pull
 from liftgate.errors import InputError
 from toy_project import git
 
@@ -310,7 +310,7 @@ def test_a_rollback_and_a_change_of_nothing_load_neither_statistics_nor_models(t
         git(world.clone, "fetch", "-q", "origin")
         code = (
             "import datetime, pathlib, sys, time; began = time.monotonic()\n"
-            "from liftgate.commands.judging_change import judge_change\n"
+            "from liftgate.commands.judging.change import judge_change\n"
             f"report = judge_change(pathlib.Path({str(world.clone)!r}), {world.main!r}, {head!r}, ledger=None, "
             "results=None, today=datetime.date(2026, 11, 26))\n"
             "heavy = {'scipy', 'torch', 'transformers', 'openai', 'boto3', 'github'} & set(sys.modules)\n"

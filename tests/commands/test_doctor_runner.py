@@ -72,7 +72,7 @@ def test_a_runner_as_it_should_be(
         "RUNNER_WORKSPACE": str(workspace),
     }.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("liftgate.commands.doctor_runner._torch", lambda: None)
+    monkeypatch.setattr("liftgate.commands.onboarding.doctor_runner._torch", lambda: None)
     said = asked(capsys)
     assert said["ephemeral"] == ("ok", "takes one job and is gone")
     assert said["repository"] == ("ok", "private")
@@ -88,7 +88,7 @@ def test_a_runner_that_stays_is_to_be_mended_and_nobody_is_asked_without_a_token
     (tmp_path / ".runner").write_text('{"poolName": "Default"}')
     for name in ("GITHUB_TOKEN", "GH_TOKEN", "RUNNER_WORKSPACE"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("liftgate.commands.doctor_runner._torch", lambda: None)
+    monkeypatch.setattr("liftgate.commands.onboarding.doctor_runner._torch", lambda: None)
     said = asked(capsys, "--runner", str(tmp_path))
     assert said["ephemeral"][0] == "fix"
     assert said["repository"][0] == "note"

@@ -17,7 +17,7 @@ pytest.importorskip("github")
 
 from github_server import GitHubServer
 from liftgate.cli import main
-from liftgate.commands.doctor_github import runners_of
+from liftgate.commands.onboarding.doctor_github import runners_of
 from liftgate.github.wire import Wire
 
 KEY = "sk-kestrel-0123456789"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liftgate.cli import main
-from liftgate.commands.answerers import endpoint_of
+from liftgate.commands.asking.answerers import endpoint_of
 from liftgate.evaluation.completion import Request, Sampling
 from liftgate.evaluation.responses import ResponseStore
 from liftgate.evaluation.run_folder import read_run

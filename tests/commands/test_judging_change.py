@@ -21,9 +21,9 @@ pytest.importorskip("openai", reason="needs the extra openai")
 from change_world import GOLDEN, ChangeWorld, digest_at, new_row, rules
 from hosted_project import PLANTED
 from liftgate.cli import main
-from liftgate.commands.evidence import rebuild
-from liftgate.commands.ledgers import open_ledger
-from liftgate.commands.results_branch import ResultsBranch, pack, results_place, unpack
+from liftgate.commands.judging.evidence import rebuild
+from liftgate.commands.judging.results_branch import ResultsBranch, pack, results_place, unpack
+from liftgate.commands.sources.ledgers import open_ledger
 from liftgate.files import sha256_file, write_json
 from liftgate.training.ledger import verdict_name
 from openai_finetuning_server import FineTuningServer

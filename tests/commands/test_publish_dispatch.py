@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from github_server import GitHubServer
-from liftgate.commands.publish_dispatch import Dispatcher
+from liftgate.commands.publishing.dispatch import Dispatcher
 from liftgate.github.client import connect
 from liftgate.publishing.outcome import AliasOutcome, ChangeReport, Waiting
 from publish_world import BOT, NAME

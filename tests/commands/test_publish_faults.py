@@ -183,7 +183,7 @@ def test_a_change_that_cannot_be_judged_is_an_error_and_never_silent(
 
 def test_a_bug_while_judging_fails_closed(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     sha = world.open()
-    monkeypatch.setattr("liftgate.commands.judging_change.plan_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("liftgate.commands.judging.change.plan_of", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         world.publish("--pull", "7")
     assert world.statuses(sha)[0] == ("error", "could not be judged: a bug: ZeroDivisionError")
@@ -196,7 +196,7 @@ def test_a_job_that_is_cancelled_leaves_no_success(world: World, monkeypatch: py
     def cancelled(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("liftgate.commands.judging_change.plan_of", cancelled)
+    monkeypatch.setattr("liftgate.commands.judging.change.plan_of", cancelled)
     assert world.publish("--pull", "7") == 5
     assert world.statuses(sha)[0] == ("error", "could not be judged: this job was cancelled")
 
@@ -229,7 +229,7 @@ def test_files_and_dispatches_that_fail_leave_the_verdict_as_it_is(
 ) -> None:
     sha = world.open(change="mail")
     monkeypatch.setattr("liftgate.report.html.render_html", lambda *_, **__: 1 / 0)
-    monkeypatch.setattr("liftgate.commands.publish_dispatch.asked_for", lambda *_: 1 / 0)
+    monkeypatch.setattr("liftgate.commands.publishing.dispatch.asked_for", lambda *_: 1 / 0)
     assert world.publish("--pull", "7") == 0
     assert world.statuses(sha)[0][0] == "failure"
     assert "the report's files are not complete: a bug: ZeroDivisionError" in capsys.readouterr().err

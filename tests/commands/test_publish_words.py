@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from comment_reading import check_inert
-from liftgate.commands import publish_files
-from liftgate.commands.publish_session import Session
-from liftgate.commands.publish_target import Target, of_pull
-from liftgate.commands.publish_words import MARKER, comment_of, summary_text
+from liftgate.commands.publishing import files as publish_files
+from liftgate.commands.publishing.session import Session
+from liftgate.commands.publishing.target import Target, of_pull
+from liftgate.commands.publishing.words import MARKER, comment_of, summary_text
 from liftgate.errors import InputError, Problem
 from liftgate.findings import Finding, Severity
 from liftgate.github.client import connect

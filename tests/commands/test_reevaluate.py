@@ -14,9 +14,9 @@ import pytest
 
 from liftgate import Policy
 from liftgate.cli import main
-from liftgate.commands import hosted
-from liftgate.commands.ledgers import open_ledger
+from liftgate.commands.launching import hosted
 from liftgate.commands.registry.record import recompute
+from liftgate.commands.sources.ledgers import open_ledger
 from liftgate.project import registry_history
 from liftgate.registry.check import RegistryEvidence, check_registry
 from liftgate.registry.models import read_models

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from liftgate.commands.change_check import check_change
+from liftgate.commands.checking.change_check import check_change
 from liftgate.commands.data.reading import read_dataset
 from liftgate.commands.validate import validate_files
 from liftgate.errors import InputError

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from liftgate.cli import main
-from liftgate.commands.evidence import rebuild
+from liftgate.commands.judging.evidence import rebuild
 from liftgate.digests import digest, pretty
 from liftgate.report.differences import differences
 from liftgate.report.reviews import to_decide

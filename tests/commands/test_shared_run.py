@@ -15,7 +15,7 @@ pytest.importorskip("openai", reason="needs the extra openai")
 pytest.importorskip("github", reason="needs the extra github")
 
 from liftgate.cli import main
-from liftgate.commands.flow import Flow
+from liftgate.commands.judging.flow import Flow
 from liftgate.evaluation.shards import Shard
 from liftgate.plan import Plan
 from liftgate.policy import Policy

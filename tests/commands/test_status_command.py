@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from liftgate.cli import main
-from liftgate.commands.ledgers import open_ledger
+from liftgate.commands.sources.ledgers import open_ledger
 from liftgate.training.ledger import lock_name, verdict_name
 from toy_project import make_project
 

@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from liftgate.cli import COMMANDS, main, parser_for
-from liftgate.commands.actions import action_parsers
-from liftgate.commands.completion_scripts import bash, everything, fish
-from liftgate.commands.examples import EXAMPLES
+from liftgate.commands.command_line.actions import action_parsers
+from liftgate.commands.command_line.completion_scripts import bash, everything, fish
+from liftgate.commands.command_line.examples import EXAMPLES
 
 PATHS = [*COMMANDS, *(f"{command} {name}" for command in COMMANDS for name in action_parsers(command))]
 

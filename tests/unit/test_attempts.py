@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from liftgate import EvalRun, Policy
-from liftgate.commands.attempts import Place, count_attempt
+from liftgate.commands.asking.attempts import Place, count_attempt
 from liftgate.errors import InputError
 from liftgate.verdict.attempts import Attempts, candidate_key
 

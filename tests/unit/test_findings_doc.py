@@ -111,7 +111,7 @@ def test_the_page_is_that_of_the_tables_and_every_id_is_found_where_an_annotatio
 
 
 def test_a_policy_may_weigh_what_its_page_says_it_weighs(tmp_path: Path) -> None:
-    from liftgate.commands.file_check import read_policy
+    from liftgate.commands.checking.file_check import read_policy
     from liftgate.errors import LiftgateError
     from liftgate.registry.rules import NEVER_LOWERED
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liftgate.commands.reevaluating import FIRST, batch_price, cycle_key, cycle_of, judged
+from liftgate.commands.watching.reevaluating import FIRST, batch_price, cycle_key, cycle_of, judged
 from liftgate.config import Document
 from liftgate.registry.models import Model
 from liftgate.training.cost import Price, TokenPrice, read_prices

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from liftgate.commands.registry.evidence import at_commit, gather, in_tree
+from liftgate.commands.sources.registry_evidence import at_commit, gather, in_tree
 from liftgate.digests import pretty
 from liftgate.registry.manifests import read_manifest
 from liftgate.registry.models import read_models

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from liftgate.commands import results_branch
-from liftgate.commands.results_branch import pack, unpack
+from liftgate.commands.judging import results_branch
+from liftgate.commands.judging.results_branch import pack, unpack
 from liftgate.errors import InputError
 
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from liftgate.commands.spending import Spending, model_price
+from liftgate.commands.asking.spending import Spending, model_price
 from liftgate.config import load
 from liftgate.errors import InputError
 from liftgate.evaluation.limits import Purse

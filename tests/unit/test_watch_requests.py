@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from liftgate.commands.log_files import parsed
+from liftgate.commands.watching.log_files import parsed
 from liftgate.config import Document, check
 from liftgate.errors import InputError
 from liftgate.findings import Finding

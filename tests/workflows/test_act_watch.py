@@ -16,8 +16,8 @@ from act_runner import git
 from world import World, make_world
 
 from liftgate.cli import main
-from liftgate.commands import hosted
-from liftgate.commands.ledgers import open_ledger
+from liftgate.commands.launching import hosted
+from liftgate.commands.sources.ledgers import open_ledger
 from liftgate.training.ledger import verdict_name
 from openai_server import OpenAIServer
 from toy_project import answer, make_project

@@ -10,8 +10,8 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liftgate.commands.ledgers import add_change, add_ledger
-from liftgate.commands.pulled import add_pull, only_pull
+from liftgate.commands.sources.ledgers import add_change, add_ledger
+from liftgate.commands.sources.pulled import add_pull, only_pull
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
     only_pull(arguments)
     modes = [arguments.from_run is not None, arguments.from_label, arguments.from_github]
     if arguments.pull is not None:
-        from liftgate.commands.approve_pull import approve_pull
+        from liftgate.commands.launching.approve_pull import approve_pull
 
         if sum(modes) != 1 or arguments.by is not None:
             raise InputError(
@@ -81,7 +81,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _at_a_desk(arguments: argparse.Namespace) -> int:
     import os
 
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.findings import blocks
     from liftgate.training.approval import same_person
 
@@ -108,9 +108,9 @@ class Approval:
     """What would be approved: a subject with its ruler, its price and the ledger that takes the entry."""
 
     def __init__(self, arguments: argparse.Namespace, *, ledger_root: Path) -> None:
-        from liftgate.commands.hosted_train import ruler_at
-        from liftgate.commands.ledgers import open_ledger
-        from liftgate.commands.local_terms import manifest_of
+        from liftgate.commands.launching.hosted_train import ruler_at
+        from liftgate.commands.launching.local_terms import manifest_of
+        from liftgate.commands.sources.ledgers import open_ledger
         from liftgate.project import read_subject
 
         self.arguments = arguments
@@ -121,11 +121,11 @@ class Approval:
 
     def terms(self) -> tuple[Terms | None, list[Finding]]:
         """Everything that an approval says but who and when, and what stands against the training at all."""
-        from liftgate.commands.hosted import HostedTraining, utc_now
-        from liftgate.commands.hosted_train import price_of
-        from liftgate.commands.ledgers import repository
-        from liftgate.commands.local_terms import Names, local_terms
-        from liftgate.commands.registry.evidence import in_tree
+        from liftgate.commands.launching.hosted import HostedTraining, utc_now
+        from liftgate.commands.launching.hosted_train import price_of
+        from liftgate.commands.launching.local_terms import Names, local_terms
+        from liftgate.commands.sources.ledgers import repository
+        from liftgate.commands.sources.registry_evidence import in_tree
         from liftgate.verdict.decision_paper import decision_findings
 
         arguments, subject = self.arguments, self.subject
@@ -178,7 +178,7 @@ class Approval:
 
 def told(findings: Iterable[Finding]) -> None:
     """What stands against the training, for a person."""
-    from liftgate.commands.hosted_train import as_line
+    from liftgate.commands.launching.hosted_train import as_line
 
     for finding in findings:
         sys.stderr.write(as_line(finding) + "\n")

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import add_ledger
 from liftgate.commands.registry.proposing import add_pull_request
+from liftgate.commands.sources.ledgers import add_ledger
+from liftgate.commands.watching.backlog_found import Found, place
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.commands.backlog_reading import Read
-    from liftgate.findings import Finding
+    from liftgate.commands.watching.backlog_reading import Read
     from liftgate.watch.backlog import Row
     from liftgate.watch.backlog_words import Standing
 
@@ -63,24 +62,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="rows and words as one JSON object on stdout")
 
 
-@dataclass(frozen=True)
-class Found:
-    """A backlog with everything that is said of it."""
-
-    alias: str
-    path: str
-    known: bytes
-    data: bytes
-    rows: list[Row]
-    fresh: list[Row]
-    standing: Standing
-    title: str
-    body: str
-    golden: str | None
-    judge: str | None
-    findings: list[Finding] = field(default_factory=list)
-
-
 def run(arguments: argparse.Namespace) -> int:
     """Look, say, and write or propose as asked; 0, whatever was found."""
     from liftgate.files import pretty, write_bytes
@@ -94,7 +75,7 @@ def run(arguments: argparse.Namespace) -> int:
     for alias in aliases:
         read, number = _read(arguments, alias), None
         if arguments.pull_request:
-            from liftgate.commands.backlog_request import request
+            from liftgate.commands.watching.backlog_request import request
 
             found, number = request(arguments, alias, partial(find, read))
         else:
@@ -115,11 +96,6 @@ def _aliases(arguments: argparse.Namespace) -> list[str]:
     if arguments.runs or arguments.shadow:
         raise InputError("--run and --shadow are about one alias", hint="name it: liftgate backlog ALIAS")
     return sorted(path.parent.name for path in (arguments.root / "evals").glob("*/suite.yaml"))
-
-
-def place(alias: str) -> str:
-    """Where the backlog of an alias lies."""
-    return f"evals/{alias}/backlog.jsonl"
 
 
 def find(read: Read, known: bytes) -> Found:
@@ -168,8 +144,8 @@ def find(read: Read, known: bytes) -> Found:
 
 
 def _read(arguments: argparse.Namespace, alias: str) -> Read:
-    from liftgate.commands.backlog_reading import read_all
-    from liftgate.commands.ledgers import open_ledger
+    from liftgate.commands.sources.ledgers import open_ledger
+    from liftgate.commands.watching.backlog_reading import read_all
 
     remote = arguments.results_branch
     ledger = None if remote is None else open_ledger(arguments.ledger, arguments.root)

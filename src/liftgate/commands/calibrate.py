@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from liftgate.commands.asking import add_store
+from liftgate.commands.asking.cases import add_store
 from liftgate.errors import ExitCode, InputError
 
 
@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask the judge about every labelled answer, write the calibration; 0 however well it agrees."""
-    from liftgate.commands.judging import open_judge
+    from liftgate.commands.asking.graders import open_judge
     from liftgate.evaluation.calibration import calibration, read_labels
     from liftgate.evaluation.later import OpenJudge, judge_all
     from liftgate.evaluation.responses import ResponseStore

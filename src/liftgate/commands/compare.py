@@ -6,6 +6,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from liftgate.commands.checking.policy_file import read_policy
+
 if TYPE_CHECKING:
     from liftgate.evaluation.runs import EvalRun
     from liftgate.policy import Policy
@@ -117,13 +119,6 @@ def read_waivers(path: Path) -> Decisions:
 
     entries = read_decisions(read_bytes(path, "waivers"), str(path))
     return Decisions(entries, datetime.datetime.now(datetime.UTC).date())
-
-
-def read_policy(path: Path) -> Policy:
-    """Read policy.yaml. Raises `InputError` with the line of every problem, rules that do not exist among them."""
-    from liftgate.commands.file_check import read_policy as read_checked
-
-    return read_checked(path)[0]
 
 
 _MARKS = {"ok": "ok", "fail": "FAIL", "unclear": "unclear", "not-measured": "-"}

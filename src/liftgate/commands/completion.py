@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.shell == "aliases":
         sys.stdout.write("".join(f"{alias}\n" for alias in _aliases()))
         return ExitCode.PASS
-    from liftgate.commands import completion_scripts
+    from liftgate.commands.command_line import completion_scripts
 
     script = {
         "bash": completion_scripts.bash, "zsh": completion_scripts.zsh, "fish": completion_scripts.fish,

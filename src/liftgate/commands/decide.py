@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from liftgate.commands.measuring import Measured
+    from liftgate.commands.judging.measuring import Measured
     from liftgate.errors import InputError
 
 
@@ -41,8 +41,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when document and matrix agree, 10 when they do not, 11 when an answer or something decisive is missing."""
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.registry.evidence import in_tree
+    from liftgate.commands.checking.policy_file import read_policy
+    from liftgate.commands.sources.registry_evidence import in_tree
     from liftgate.errors import ExitCode
     from liftgate.files import pretty
     from liftgate.report.decision import decision_lines
@@ -80,7 +80,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _measured(arguments: argparse.Namespace) -> Measured | None:
     """Ask, and say what to write under `paths_tried`."""
-    from liftgate.commands.measuring import measure_untrained
+    from liftgate.commands.judging.measuring import measure_untrained
 
     def say(text: str) -> None:
         sys.stderr.write(text + "\n")

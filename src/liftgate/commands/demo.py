@@ -40,7 +40,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Stage the pull request and run the gate on it; 0 on any verdict."""
-    from liftgate.commands.run import judge, say
+    from liftgate.commands.command_line.saying import say
+    from liftgate.commands.run import judge
     from liftgate.files import write_json
     from liftgate.project import plan_of
 

@@ -126,7 +126,7 @@ class Story:
         self._comment("approved", self._judge())
 
     def _trained(self) -> str:
-        from liftgate.commands.hosted_flow import HostedWords
+        from liftgate.commands.launching.hosted_flow import HostedWords
         from liftgate.commands.run import judge
         from liftgate.project import plan_of
 
@@ -235,9 +235,9 @@ class Story:
         return models.alias(self.alias).default.model_id
 
     def _judge(self) -> ChangeReport:
-        from liftgate.commands.judging_change import judge_change
-        from liftgate.commands.ledgers import open_ledger
-        from liftgate.commands.results_branch import ResultsBranch
+        from liftgate.commands.judging.change import judge_change
+        from liftgate.commands.judging.results_branch import ResultsBranch
+        from liftgate.commands.sources.ledgers import open_ledger
 
         # The ledger's entries carry the time of now, and an entry of tomorrow counts for nothing.
         now = datetime.datetime.now(datetime.UTC)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from liftgate.commands.actions import Actions
+from liftgate.commands.command_line.actions import Actions
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ _COMMAND: Final = Actions(
     "doctor",
     "Say what is still missing here, or for one topic. Exit 0, or 10 with something to fix.",
     TOPICS,
-    "liftgate.commands.doctor_",
+    "liftgate.commands.onboarding.doctor_",
     noun="topic",
     explained="",
     asked_for_nothing=ExitCode.PASS,
@@ -71,7 +71,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _looked_at(arguments: argparse.Namespace) -> Iterator[Line]:
-    from liftgate.commands import doctor_github, doctor_machine, doctor_project, doctor_providers
+    from liftgate.commands.onboarding import doctor_github, doctor_machine, doctor_project, doctor_providers
 
     root: Path = arguments.root
     project = doctor_project.read(root)

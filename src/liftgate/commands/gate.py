@@ -5,12 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from liftgate.errors import ExitCode, InputError
-
-if TYPE_CHECKING:
-    from liftgate.policy import Policy
+from liftgate.commands.sources.report_file import read_report, write_report
+from liftgate.errors import ExitCode
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,36 +49,11 @@ def _offer(folder: Path) -> int:
     return ExitCode.PASS
 
 
-def read_report(path: Path) -> dict[str, Any]:
-    """A report whose seal holds. Raises `InputError` naming the file when a byte of it changed."""
-    from liftgate.files import pretty, read_bytes, read_json
-    from liftgate.report.seal import seal_holds
-
-    report = read_json(path)
-    if not seal_holds(report) or pretty(report) != read_bytes(path):
-        raise InputError(
-            f"{path} was altered after Liftgate wrote it",
-            hint="run liftgate run again; the verdict is recomputed from stored answers",
-        )
-    return report
-
-
-def write_report(folder: Path, report: dict[str, Any], policy: Policy) -> None:
-    """Write report.json, and comment.md and report.html as the policy wants answers shown."""
-    from liftgate.files import write_bytes, write_json
-    from liftgate.report.comment import render_comment
-    from liftgate.report.html import render_html
-
-    write_json(folder / "report.json", report)
-    write_bytes(folder / "comment.md", render_comment(report, show=policy.report.show).encode())
-    write_bytes(folder / "report.html", render_html(report, show=policy.report.show).encode())
-
-
 def _judge_again(arguments: argparse.Namespace) -> int:
     import datetime
 
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.evidence import rebuild
+    from liftgate.commands.checking.policy_file import read_policy
+    from liftgate.commands.judging.evidence import rebuild
     from liftgate.files import pretty, sha256_file, write_bytes
     from liftgate.verdict.gate import exit_code
 

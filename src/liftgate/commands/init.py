@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from liftgate.commands import init_alias, init_protect
+from liftgate.commands.onboarding import init_alias, init_protect
 from liftgate.errors import InputError
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.commands.asking import count, seconds, usd
+from liftgate.commands.asking.cases import count, seconds, usd
 from liftgate.errors import ExitCode, InputError, ProviderError
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ class _Target:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, measure, write: 0; 11 when the budget ended it before it was whole, and then nothing is written."""
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.evaluation.load import LoadEndpoint
     from liftgate.files import pretty, read_bytes, sha256_bytes, write_bytes
     from liftgate.registry.models import read_models
@@ -201,8 +201,8 @@ def _limits(root: Path, model: Model, address: str, arguments: argparse.Namespac
     """The budget, by the repository's own prices. Raises `InputError` where money may flow at no known price."""
     from decimal import Decimal
 
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.spending import HINT, model_price
+    from liftgate.commands.asking.spending import HINT, model_price
+    from liftgate.commands.checking.policy_file import read_policy
     from liftgate.config import load
     from liftgate.evaluation.http import is_loopback
     from liftgate.evaluation.limits import Limits
@@ -226,7 +226,7 @@ def _limits(root: Path, model: Model, address: str, arguments: argparse.Namespac
 
 
 def _requests(folder: SuiteFolder, endpoint: Any) -> list[Request]:
-    from liftgate.commands.evaluate import asking_of
+    from liftgate.commands.asking.one_arm import asking_of
     from liftgate.evaluation.completion import Request
     from liftgate.evaluation.prompts import render
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.commands.asking import add_asking, command_line, count, open_asked, resumable
+from liftgate.commands.asking.cases import add_asking, command_line, count, open_asked, resumable
 from liftgate.errors import ExitCode, InputError, ProviderError
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask the same several times, past any store, and count what flips."""
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.evaluate import evaluate
-    from liftgate.commands.judging import Budget
+    from liftgate.commands.asking.graders import Budget
+    from liftgate.commands.asking.one_arm import evaluate
+    from liftgate.commands.checking.policy_file import read_policy
     from liftgate.evaluation.runner import Tally
     from liftgate.files import pretty, write_json
     from liftgate.policy import Policy

@@ -14,11 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from liftgate.commands.ledgers import add_ledger, seconds
+from liftgate.commands.sources.ledgers import add_ledger, seconds
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
-    from liftgate.commands.polling import Looked
+    from liftgate.commands.launching.polling import Looked
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """0 when every open job was looked at as far as this place can; 4 when the ledger or GitHub cannot be read."""
-    from liftgate.commands.ledgers import open_ledger
-    from liftgate.commands.polling import Poll
-    from liftgate.commands.pulled import open_github
+    from liftgate.commands.launching.polling import Poll
+    from liftgate.commands.sources.ledgers import open_ledger
+    from liftgate.commands.sources.pulled import open_github
     from liftgate.files import pretty
 
     github = None

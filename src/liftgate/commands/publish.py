@@ -12,11 +12,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from liftgate.commands.ledgers import add_ledger
+from liftgate.commands.sources.ledgers import add_ledger
 from liftgate.errors import ExitCode, InputError, LiftgateError
 
 if TYPE_CHECKING:
-    from liftgate.commands.publish_online import Online
+    from liftgate.commands.publishing.online import Online
     from liftgate.publishing.outcome import ChangeReport
 
 _EXIT: Final = {
@@ -66,7 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Judge, publish, and set the outputs whatever happened."""
-    from liftgate.commands.publish_files import tell, write_outputs
+    from liftgate.commands.publishing.files import tell, write_outputs
     from liftgate.files import pretty
     from liftgate.publishing.outputs import outputs
 
@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _online(arguments: argparse.Namespace) -> Online:
-    from liftgate.commands.publish_online import Online
+    from liftgate.commands.publishing.online import Online
     from liftgate.github.client import connect
 
     repository = os.environ.get("GITHUB_REPOSITORY", "")
@@ -109,9 +109,9 @@ def _online(arguments: argparse.Namespace) -> Online:
 
 def _judged_here(arguments: argparse.Namespace) -> ChangeReport:
     """Preview: judge what is checked out, print, write the summary and the files."""
-    from liftgate.commands import publish_files
-    from liftgate.commands.publish_judging import judge_here
-    from liftgate.commands.publish_words import summary_text
+    from liftgate.commands.publishing import files as publish_files
+    from liftgate.commands.publishing.judged import judge_here
+    from liftgate.commands.publishing.words import summary_text
 
     if not arguments.base:
         raise InputError("--dry-run needs what the change would merge into", hint="give --base REF")

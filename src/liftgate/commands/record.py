@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.asking import (
+from liftgate.commands.asking.cases import (
     add_asking,
     add_store,
     command_line,
@@ -21,7 +21,7 @@ from liftgate.commands.asking import (
 from liftgate.errors import ExitCode, InputError, ProviderError
 
 if TYPE_CHECKING:
-    from liftgate.commands.asking import Asked
+    from liftgate.commands.asking.cases import Asked
     from liftgate.evaluation.grading import Answers
     from liftgate.evaluation.recording import Recording
     from liftgate.evaluation.runner import Asking
@@ -44,7 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and write the recording when it is whole."""
-    from liftgate.commands.evaluate import asking_of
+    from liftgate.commands.asking.one_arm import asking_of
     from liftgate.evaluation.recording import recording_of, refuse_to_replace, write_recording
     from liftgate.evaluation.runner import Tally, requests_of, run_arm
 

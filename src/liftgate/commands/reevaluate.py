@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.commands.asking import seconds, usd
-from liftgate.commands.ledgers import add_ledger, open_ledger
+from liftgate.commands.asking.cases import seconds, usd
+from liftgate.commands.sources.ledgers import add_ledger, open_ledger
+from liftgate.commands.watching.pinned import pinned_report
 from liftgate.errors import ExitCode, InputError, StillRunning
 
 if TYPE_CHECKING:
     import datetime
 
-    from liftgate.commands.reevaluating import Words
+    from liftgate.commands.watching.reevaluating import Words
     from liftgate.registry.models import Alias, Variant
     from liftgate.training.ledger import Entry, Ledger
+
 
 EVERY_DAYS: Final = 30
 
@@ -94,8 +96,8 @@ class Outcome:
 
 def run(arguments: argparse.Namespace) -> int:
     """Look which variants are due, ask them, record; the worst outcome is the exit code."""
-    from liftgate.commands.hosted import utc_now
-    from liftgate.commands.run import say, worst
+    from liftgate.commands.command_line.saying import say, worst
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.files import pretty, read_bytes
     from liftgate.registry.models import read_models
 
@@ -122,8 +124,8 @@ def run(arguments: argparse.Namespace) -> int:
 def _one(
     arguments: argparse.Namespace, ledger: Ledger, alias: Alias, variant: Variant, now: datetime.datetime
 ) -> Outcome:
-    from liftgate.commands.reevaluating import judged
-    from liftgate.commands.run import say
+    from liftgate.commands.command_line.saying import say
+    from liftgate.commands.watching.reevaluating import judged
     from liftgate.training.approval import parse_time
 
     def said(code: ExitCode, why: str) -> Outcome:
@@ -157,8 +159,8 @@ def _changed(
     judged_at: datetime.datetime,
 ) -> str | None:
     """What the canary says against the last verdict, unless the policy has switched its rule off."""
-    from liftgate.commands.canary_looks import Canary
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.launching.hosted import utc_now
+    from liftgate.commands.watching.canary_looks import Canary
     from liftgate.project import Ruler
     from liftgate.watch.canary import RULE
 
@@ -177,9 +179,9 @@ def _asked(
     known: list[Entry],
     now: datetime.datetime,
 ) -> Outcome:
-    from liftgate.commands.gate import write_report
-    from liftgate.commands.reevaluating import Reevaluation, cycle_of
-    from liftgate.commands.run import say
+    from liftgate.commands.command_line.saying import say
+    from liftgate.commands.sources.report_file import write_report
+    from liftgate.commands.watching.reevaluating import Reevaluation, cycle_of
     from liftgate.plan import Plan
     from liftgate.verdict.gate import exit_code
 
@@ -223,8 +225,8 @@ def _record(
     variant: Variant,
 ) -> tuple[str, int]:
     """Results first, the entry after: an entry whose results are gone would count for nothing."""
-    from liftgate.commands.reevaluating import cycle_key
     from liftgate.commands.registry.record import verdict_entry
+    from liftgate.commands.watching.reevaluating import cycle_key
     from liftgate.project import registry_history
     from liftgate.registry.default_path import clean_cycles
     from liftgate.registry.evidence import RegistryEvidence
@@ -235,7 +237,7 @@ def _record(
     key = cycle_key(report, flow.cycle)
     place = str(flow.folder)
     if arguments.results_branch:
-        from liftgate.commands.results_branch import keep_results
+        from liftgate.commands.judging.results_branch import keep_results
 
         place = keep_results(arguments.root, arguments.results_branch, key, flow.folder)
     if ledger.read(verdict_name(key)) is None:
@@ -254,26 +256,8 @@ def _record(
     return key, clean_cycles(alias.name, variant, evidence, flow.ruler.policy.rollout, now)
 
 
-def pinned_report(root: Path, variant: Variant) -> dict[str, Any] | None:
-    """The report that the variant names, when its bytes are those that are pinned."""
-    import orjson
-
-    from liftgate.commands.registry.evidence import in_tree
-    from liftgate.files import sha256_bytes
-
-    pin = variant.entry.get("report")
-    data = None if pin is None else in_tree(root)(pin["path"])
-    if pin is None or data is None or sha256_bytes(data) != pin["sha256"]:
-        return None
-    try:
-        read = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return None
-    return read if isinstance(read, dict) else None
-
-
 def _words(arguments: argparse.Namespace) -> Words:
-    from liftgate.commands.reevaluating import Words
+    from liftgate.commands.watching.reevaluating import Words
     from liftgate.evaluation.batches import Places
 
     return Words(
@@ -286,7 +270,7 @@ def _words(arguments: argparse.Namespace) -> Words:
 
 
 def _command(arguments: argparse.Namespace) -> str:
-    from liftgate.commands.asking import command_line
+    from liftgate.commands.asking.cases import command_line
 
     told = argparse.Namespace(**{key: value for key, value in vars(arguments).items() if key != "alias"})
     name = "reevaluate" if arguments.alias is None else f"reevaluate {arguments.alias}"

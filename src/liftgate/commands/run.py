@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from liftgate.commands.evaluate import shard_of
-from liftgate.commands.ledgers import add_ledger, add_names, seconds
-from liftgate.commands.pulled import add_pull, only_pull
+from liftgate.commands.asking.one_arm import shard_of
+from liftgate.commands.command_line.saying import say, worst
+from liftgate.commands.sources.ledgers import add_ledger, add_names, seconds
+from liftgate.commands.sources.pulled import add_pull, only_pull
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.commands.hosted_flow import HostedWords
+    from liftgate.commands.launching.hosted_flow import HostedWords
     from liftgate.evaluation.shards import Shard
     from liftgate.plan import Plan
 
@@ -61,7 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.shard is not None and arguments.shards is not None:
         raise InputError("--shard answers a part, --shards takes all parts", hint="give one of them")
     if arguments.pull is not None:
-        from liftgate.commands.run_pull import run_pull
+        from liftgate.commands.judging.run_pull import run_pull
 
         return run_pull(arguments)
     if arguments.base:
@@ -121,10 +122,10 @@ def judge(
         # A rollback is told in a moment: what measures models is not even loaded.
         return [], {}
 
-    from liftgate.commands.flow import Flow
-    from liftgate.commands.gate import write_report
-    from liftgate.commands.hosted_flow import HostedWords
-    from liftgate.commands.sharing import answer_share, take_shards
+    from liftgate.commands.judging.flow import Flow
+    from liftgate.commands.judging.sharing import answer_share, take_shards
+    from liftgate.commands.launching.hosted_flow import HostedWords
+    from liftgate.commands.sources.report_file import write_report
     from liftgate.report.summary import render_summary
     from liftgate.verdict.gate import exit_code
 
@@ -155,12 +156,6 @@ def judge(
     return codes, verdicts
 
 
-def say(text: str) -> None:
-    """People's text goes to stderr, at once."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
-
-
 def _nothing(plan: Plan) -> ExitCode:
     from liftgate.findings import blocks
 
@@ -172,15 +167,8 @@ def _nothing(plan: Plan) -> ExitCode:
     return ExitCode.PASS
 
 
-def worst(code: ExitCode) -> int:
-    """A rank: the highest of several outcomes is the one to exit with."""
-    # A job that runs asks for another run, whatever the other aliases say.
-    order = [ExitCode.PASS, ExitCode.INSUFFICIENT_EVIDENCE, ExitCode.BLOCKED, ExitCode.STILL_RUNNING]
-    return order.index(code)
-
-
 def _words(arguments: argparse.Namespace) -> HostedWords:
-    from liftgate.commands.hosted_flow import HostedWords
+    from liftgate.commands.launching.hosted_flow import HostedWords
 
     return HostedWords(
         arguments.ledger,

@@ -10,11 +10,11 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import add_change, add_ledger
+from liftgate.commands.sources.ledgers import add_change, add_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.commands.hosted import HostedTraining
+    from liftgate.commands.launching.hosted import HostedTraining
     from liftgate.training.bedrock.serving import Serving
     from liftgate.training.jobs import Job
     from liftgate.training.trainers.bedrock import BedrockTrainer
@@ -56,7 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve or point; 0 when the model can be asked, 5 while it starts, 10 when it failed or is too dear."""
-    from liftgate.commands.hosted_train import open_hosted, propose, serve_command
+    from liftgate.commands.launching.hosted_train import open_hosted, propose, serve_command
     from liftgate.files import pretty
     from liftgate.project import read_subject
     from liftgate.training.bedrock import serving

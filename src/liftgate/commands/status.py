@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import BRANCH_PREFIX, add_ledger, open_ledger
+from liftgate.commands.sources.ledgers import BRANCH_PREFIX, add_ledger, open_ledger
 from liftgate.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Read, tell, write; 0 whatever stands there: a page judges nothing."""
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.files import pretty, write_bytes
     from liftgate.report.status import render_text, to_dict
 
@@ -139,7 +139,7 @@ def _history(entries: Sequence[Entry], names: Mapping[Any, str]) -> list[Measure
 
 def _of_report(root: Path, variant: Variant) -> list[Measured]:
     """The report that a variant pins, where the ledger says nothing of it."""
-    from liftgate.commands.reevaluate import pinned_report
+    from liftgate.commands.watching.pinned import pinned_report
     from liftgate.registry.evidence import at
     from liftgate.report.status_chart import Measured
 

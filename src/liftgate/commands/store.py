@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.asking import DEFAULT_STORE
+from liftgate.commands.asking.cases import DEFAULT_STORE
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.commands.file_check import FileCheck
-    from liftgate.commands.golden_check import GoldenCheck
+    from liftgate.commands.checking.file_check import FileCheck
+    from liftgate.commands.checking.golden_check import GoldenCheck
 
 TARGETS = ("openai", "azure", "bedrock-nova", "bedrock-claude", "trl")
 _OF_ONE_FILE = ("golden", "card", "policy", "suite", "encoding", "waivers", "extras")
@@ -96,8 +96,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def validate_files(file: Path, **options: Any) -> dict[str, Any]:
     """Read the files and validate: the object that `--json` prints. Options are those of `check_file`."""
-    from liftgate.commands.file_check import check_file
-    from liftgate.commands.golden_check import check_golden
+    from liftgate.commands.checking.file_check import check_file
+    from liftgate.commands.checking.golden_check import check_golden
     from liftgate.evaluation.suite_folder import read_suite
 
     check, suite = check_file(file, **options), options.get("suite")
@@ -109,7 +109,7 @@ def as_report(
     check: FileCheck, today: datetime.date | None, golden: GoldenCheck | None = None
 ) -> dict[str, Any]:
     """The contract's object; with waivers also `waived`, with a suite also `power` of its golden set."""
-    from liftgate.commands.file_check import about_waivers
+    from liftgate.commands.checking.file_check import about_waivers
     from liftgate.findings import blocks, ordered
 
     beside = [*check.beside, *(about_waivers([check], today) if today else ())]
@@ -146,7 +146,7 @@ def _run_file(arguments: argparse.Namespace) -> int:
 
 
 def _run_change(arguments: argparse.Namespace) -> int:
-    from liftgate.commands.change_check import check_change
+    from liftgate.commands.checking.change_check import check_change
     from liftgate.report.validation import change_text
 
     annotated = arguments.annotations or os.environ.get("GITHUB_ACTIONS") == "true"
@@ -209,7 +209,7 @@ def _write_summary(target: Path, change: dict[str, Any]) -> Sequence[str]:
 
 
 def _explain(rule: str) -> int:
-    from liftgate.commands.explaining import explained
+    from liftgate.commands.command_line.explaining import explained
 
     sys.stdout.write(explained(rule))
     return ExitCode.PASS

@@ -15,11 +15,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.commands.ledgers import add_ledger
+from liftgate.commands.sources.ledgers import add_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.commands.watching import Looked
+    from liftgate.commands.watching.looks import Looked
     from liftgate.github.api import GitHub
 
 ACTIONS: Final = {
@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(dest="action", metavar="ACTION", title="other actions")
     for name, text in ACTIONS.items():
         sub = actions.add_parser(name, help=text, description=text)
-        import_module(f"liftgate.commands.watch_{name}").add_arguments(sub)
+        import_module(f"liftgate.commands.watching.watch_{name}").add_arguments(sub)
     parser.add_argument(
         "--root", type=Path, default=Path(), metavar="DIR", help="the repository (default: here)"
     )
@@ -78,13 +78,13 @@ def day(text: str) -> datetime.datetime:
 def run(arguments: argparse.Namespace) -> int:
     """Look, tell, keep the issues."""
     if arguments.action:
-        code: int = import_module(f"liftgate.commands.watch_{arguments.action}").run(arguments)
+        code: int = import_module(f"liftgate.commands.watching.watch_{arguments.action}").run(arguments)
         return code
-    from liftgate.commands.hosted import utc_now
-    from liftgate.commands.log_files import listed
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.commands.registry.check import ledger_of
-    from liftgate.commands.watching import look
-    from liftgate.commands.webhook import address
+    from liftgate.commands.watching.log_files import listed
+    from liftgate.commands.watching.looks import look
+    from liftgate.commands.watching.webhook import address
     from liftgate.files import pretty
     from liftgate.findings import blocks
 
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> int:
         sys.stdout.write(pretty(document(looked)).decode())
     failed: list[str] = []
     if github is not None:
-        from liftgate.commands.watch_issues import keep, keep_schedule, propose
+        from liftgate.commands.watching.watch_issues import keep, keep_schedule, propose
 
         failed = keep(github, looked, webhook)
         if arguments.flag_down:

@@ -1,4 +1,4 @@
-"""What a promotion rests on, as values: gathered by `commands/registry/evidence.py`, judged by `check`."""
+"""What a promotion rests on, as values: gathered by `commands/sources/registry_evidence.py`, judged by `check`."""
 
 from __future__ import annotations
 

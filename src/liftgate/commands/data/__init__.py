@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from liftgate.commands.actions import Actions
+from liftgate.commands.command_line.actions import Actions
 
 ACTIONS: Final[dict[str, str]] = {
     "export": "write the rows as the platform that trains on them wants them",

@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Diff, write, answer 0: a difference is no fault."""
-    from liftgate.commands.collector import paused_collector
+    from liftgate.commands.checking.collector import paused_collector
     from liftgate.data.diff import diff
     from liftgate.files import write_json
     from liftgate.report.data_diff import render_data_diff
@@ -52,7 +52,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _sides(paths: Sequence[Path], base: str | None) -> tuple[Side | None, Side]:
-    from liftgate.commands import data_diff
+    from liftgate.commands.checking import data_diff
 
     if len(paths) == 2 and base is None:
         return data_diff.side_of(paths[0]), data_diff.side_of(paths[1])

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Write every row, or none: 0, or 10 with a finding a line."""
-    from liftgate.commands.surroundings import read_dataset
+    from liftgate.commands.checking.surroundings import read_dataset
     from liftgate.data.targets import TARGETS as PROFILES
     from liftgate.files import sha256_file, write_jsonl
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from liftgate.commands.actions import Actions
+from liftgate.commands.command_line.actions import Actions
 
 ACTIONS: Final[dict[str, str]] = {
     "check": "whether a change of models.yaml is a legal transition, every reason at once",

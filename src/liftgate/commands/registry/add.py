@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from liftgate.commands.ledgers import BRANCH_PREFIX
 from liftgate.commands.registry import proposing
+from liftgate.commands.sources.ledgers import BRANCH_PREFIX
 from liftgate.errors import InputError, LiftgateError
 
 if TYPE_CHECKING:
@@ -156,9 +156,9 @@ class _Origin(NamedTuple):
 def _origin(arguments: argparse.Namespace, source: proposing.Source) -> _Origin:
     if arguments.recorded is None:
         return _of_folder(arguments.folder or Path(".liftgate") / arguments.alias, arguments)
-    from liftgate.commands.ledgers import open_ledger
+    from liftgate.commands.judging.results_branch import ResultsBranch
     from liftgate.commands.registry.recorded import recorded_run
-    from liftgate.commands.results_branch import ResultsBranch
+    from liftgate.commands.sources.ledgers import open_ledger
 
     remote = f"{BRANCH_PREFIX}{arguments.remote}"
     ledger = open_ledger(arguments.ledger or remote, source.root)
@@ -171,7 +171,7 @@ def _origin(arguments: argparse.Namespace, source: proposing.Source) -> _Origin:
 
 
 def _of_folder(folder: Path, arguments: argparse.Namespace) -> _Origin:
-    from liftgate.commands.gate import read_report
+    from liftgate.commands.sources.report_file import read_report
     from liftgate.files import read_bytes
     from liftgate.registry.manifests import read_manifest
 

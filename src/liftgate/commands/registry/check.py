@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import add_ledger
+from liftgate.commands.sources.ledgers import add_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def ledger_of(where: str, root: Path) -> Ledger | None:
     """The ledger that `--ledger` names, or None where there is no folder yet."""
-    from liftgate.commands.ledgers import BRANCH_PREFIX, open_ledger
+    from liftgate.commands.sources.ledgers import BRANCH_PREFIX, open_ledger
 
     if not where.startswith(BRANCH_PREFIX) and not Path(where).is_dir():
         return None
@@ -77,7 +77,7 @@ def ledger_of(where: str, root: Path) -> Ledger | None:
 
 
 def _range(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[Finding]]:
-    from liftgate.commands.registry.evidence import at_commit, gather, in_tree
+    from liftgate.commands.sources.registry_evidence import at_commit, gather, in_tree
     from liftgate.config import load
     from liftgate.policy import Policy
     from liftgate.registry.models import read_models
@@ -105,8 +105,8 @@ def _range(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[Finding]
 
 
 def _files(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[Finding]]:
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.registry.evidence import collect, in_tree
+    from liftgate.commands.checking.policy_file import read_policy
+    from liftgate.commands.sources.registry_evidence import collect, in_tree
     from liftgate.files import read_bytes
     from liftgate.registry.history import states
     from liftgate.registry.models import read_models
@@ -125,7 +125,7 @@ def _files(arguments: argparse.Namespace) -> tuple[dict[str, Any], list[Finding]
 def _judged(
     before: Models | None, after: Models | None, evidence: RegistryEvidence, policy: Policy, *, alone: bool
 ) -> tuple[dict[str, Any], list[Finding]]:
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.registry.check import check_registry
     from liftgate.registry.checklist import checklist
     from liftgate.registry.history import of_alias

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import BRANCH_PREFIX, DEFAULT
+from liftgate.commands.sources.ledgers import BRANCH_PREFIX, DEFAULT
 from liftgate.errors import InputError
 
 if TYPE_CHECKING:
@@ -27,9 +27,9 @@ def foretold(
     ledger: str,
 ) -> tuple[list[Finding], list[dict[str, Any]]]:
     """Findings and checklist; `files` are those that come with the change."""
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.launching.hosted import utc_now
     from liftgate.commands.registry.check import ledger_of
-    from liftgate.commands.registry.evidence import at_commit, collect
+    from liftgate.commands.sources.registry_evidence import at_commit, collect
     from liftgate.project import registry_history
     from liftgate.registry.check import check_registry
     from liftgate.registry.checklist import checklist

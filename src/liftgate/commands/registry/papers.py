@@ -45,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def papers(arguments: argparse.Namespace, source: Source, alias: str, variant: Variant) -> Papers:
     """Reports of the work tree that the base does not pin yet, and the drill. Raises `InputError`."""
-    from liftgate.commands.registry.evidence import in_tree
+    from liftgate.commands.sources.registry_evidence import in_tree
     from liftgate.files import read_bytes, sha256_bytes
 
     entries: dict[str, Mapping[str, Any]] = {}

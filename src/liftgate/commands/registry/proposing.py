@@ -12,11 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from liftgate.commands.ledgers import DEFAULT, add_ledger
+from liftgate.commands.sources.ledgers import DEFAULT, add_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:
-    from liftgate.commands.registry.evidence import Reader
+    from liftgate.commands.sources.registry_evidence import Reader
     from liftgate.github.api import GitHub
 
 PATH = "models.yaml"
@@ -87,7 +87,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def carry_out(arguments: argparse.Namespace, propose: Callable[[Source], Proposal]) -> int:
     """Make the change, print it, and write or send it as the arguments say."""
-    from liftgate.commands.registry.evidence import in_tree
+    from liftgate.commands.sources.registry_evidence import in_tree
     from liftgate.files import pretty, read_bytes, write_bytes
     from liftgate.registry.proposal import patch
 
@@ -131,7 +131,7 @@ def _plain(body: str) -> str:
 
 def connected(arguments: argparse.Namespace) -> GitHub:
     """The repository that `--repository` or the environment names. Raises `InputError` without a token."""
-    from liftgate.commands.ledgers import repository
+    from liftgate.commands.sources.ledgers import repository
     from liftgate.github.client import connect
 
     token, where = os.environ.get("GITHUB_TOKEN", ""), repository(arguments.repository)
@@ -145,7 +145,7 @@ def connected(arguments: argparse.Namespace) -> GitHub:
 
 def fetched(root: Path, remote: str, branch: str) -> Source:
     """A branch as it is on the remote now."""
-    from liftgate.commands.registry.evidence import at_commit
+    from liftgate.commands.sources.registry_evidence import at_commit
     from liftgate.repository import commit_of, git, show
 
     if remote.startswith("-") or branch.startswith("-"):
@@ -164,7 +164,7 @@ def request(root: Path, remote: str, base: str, source: Source, proposal: Propos
     No work tree or index takes part.
     """
     from liftgate.commands.registry.commits import commit_on
-    from liftgate.commands.waiting_checks import with_click
+    from liftgate.commands.sources.waiting_checks import with_click
     from liftgate.github.api import GitHubRefused
     from liftgate.repository import git
 

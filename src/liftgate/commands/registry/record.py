@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import add_ledger, open_ledger
+from liftgate.commands.sources.ledgers import add_ledger, open_ledger
 from liftgate.errors import ExitCode, InputError, Problem
 
 if TYPE_CHECKING:
@@ -46,9 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Record what the answers give: 0, or 2 when the folder has no verdict, says another, or is of another change."""
-    from liftgate.commands.evidence import rebuild
-    from liftgate.commands.gate import read_report
-    from liftgate.commands.hosted import utc_now
+    from liftgate.commands.judging.evidence import rebuild
+    from liftgate.commands.launching.hosted import utc_now
+    from liftgate.commands.sources.report_file import read_report
     from liftgate.files import pretty
     from liftgate.training.approval import rfc3339
     from liftgate.training.ledger import verdict_name
@@ -65,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
     ledger = open_ledger(arguments.ledger, arguments.root)
     place, key = arguments.results or str(arguments.folder), None
     if arguments.results_branch:
-        from liftgate.commands.results_branch import keep_results
+        from liftgate.commands.judging.results_branch import keep_results
 
         key = _content_key(arguments, report)
         place = keep_results(arguments.root, arguments.results_branch, key, arguments.folder)
@@ -89,9 +89,9 @@ def _content_key(arguments: argparse.Namespace, report: dict[str, Any]) -> str:
     """The key under which this change looks for its verdict. Raises `InputError` for a report of another change."""
     import tempfile
 
-    from liftgate.commands.content import Hashes, asks_promoted, hashes_at, key_of
-    from liftgate.commands.local_terms import manifest_of
-    from liftgate.commands.pull_tree import complete_history, fetch_pull, pull_tree
+    from liftgate.commands.judging.content import Hashes, asks_promoted, hashes_at, key_of
+    from liftgate.commands.launching.local_terms import manifest_of
+    from liftgate.commands.sources.pull_tree import complete_history, fetch_pull, pull_tree
     from liftgate.project import plan_of, read_subject, ruler_of
     from liftgate.registry.models import read_models
     from liftgate.repository import show
@@ -168,7 +168,7 @@ def recompute(location: str) -> tuple[str, str] | None:
 
     What `training.ledger.find_verdict` asks before an entry counts.
     """
-    from liftgate.commands.evidence import rebuild
+    from liftgate.commands.judging.evidence import rebuild
 
     try:
         report = rebuild(Path(location)).report

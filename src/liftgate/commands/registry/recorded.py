@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from liftgate.errors import InputError, LiftgateError
 
 if TYPE_CHECKING:
-    from liftgate.commands.registry.evidence import Reader
-    from liftgate.commands.results_branch import ResultsBranch
+    from liftgate.commands.judging.results_branch import ResultsBranch
+    from liftgate.commands.sources.registry_evidence import Reader
     from liftgate.training.ledger import Entry, Ledger
 
 _KEY: Final = re.compile(r"[0-9a-f]{7,64}")
@@ -57,7 +57,7 @@ def recorded_run(
 
 def _kept(ledger: Ledger, alias: str) -> Iterator[Entry]:
     """Verdicts of an alias whose answers lie on the results branch, the newest first."""
-    from liftgate.commands.results_branch import results_place
+    from liftgate.commands.judging.results_branch import results_place
 
     mine = [entry for _, entry in ledger.entries("verdicts") if entry["alias"] == alias]
     for entry in sorted(mine, key=lambda entry: (entry["at"], entry["key"]), reverse=True):
@@ -66,8 +66,8 @@ def _kept(ledger: Ledger, alias: str) -> Iterator[Entry]:
 
 
 def _unpacked(results: ResultsBranch, entry: Entry, folder: Path) -> Mapping[str, Any]:
-    from liftgate.commands.evidence import rebuild
-    from liftgate.commands.results_branch import unpack
+    from liftgate.commands.judging.evidence import rebuild
+    from liftgate.commands.judging.results_branch import unpack
     from liftgate.files import read_json
 
     key = f"{entry['key'][:12]}…"

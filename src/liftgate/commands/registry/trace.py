@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from liftgate.commands.ledgers import add_ledger, open_ledger
+from liftgate.commands.sources.ledgers import add_ledger, open_ledger
 from liftgate.errors import ExitCode, InputError
 
 if TYPE_CHECKING:

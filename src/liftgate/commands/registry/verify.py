@@ -91,9 +91,9 @@ def _chains(arguments: argparse.Namespace) -> int:
 
 def _source(root: Path, ledger: str | None) -> Source:
     """The files as they lie in the clone, and what its commits have."""
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.ledgers import BRANCH_PREFIX, open_ledger
-    from liftgate.commands.registry.evidence import at_commit, in_tree
+    from liftgate.commands.checking.policy_file import read_policy
+    from liftgate.commands.sources.ledgers import BRANCH_PREFIX, open_ledger
+    from liftgate.commands.sources.registry_evidence import at_commit, in_tree
     from liftgate.errors import InputError
     from liftgate.project import HISTORY_LIMIT, registry_history
     from liftgate.registry.chain import Source
@@ -129,8 +129,8 @@ def _report(arguments: argparse.Namespace) -> int:
     import orjson
 
     from liftgate import __version__
-    from liftgate.commands.compare import read_policy
-    from liftgate.commands.evidence import rebuild
+    from liftgate.commands.checking.policy_file import read_policy
+    from liftgate.commands.judging.evidence import rebuild
     from liftgate.errors import ExitCode, InputError
     from liftgate.files import pretty, read_bytes, read_json, sha256_file
     from liftgate.report.annotations import inert

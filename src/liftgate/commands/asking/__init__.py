@@ -1,0 +1,1 @@
+"""Models asked a suite's cases: who answers, what it may cost, who grades."""

@@ -1,0 +1,1 @@
+"""Dataset files against the rules: one file, or those of a change."""

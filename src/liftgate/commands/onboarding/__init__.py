@@ -1,0 +1,1 @@
+"""A repository made ready: `init`, `doctor` and the story of `demo`."""

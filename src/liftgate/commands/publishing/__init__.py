@@ -1,0 +1,1 @@
+"""A judgement said on GitHub: status, comment, dispatches, files."""

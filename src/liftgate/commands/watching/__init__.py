@@ -1,0 +1,1 @@
+"""What callers get, looked at again: logs, canaries, re-evaluation, backlog."""
