@@ -414,3 +414,32 @@ def test_people_read_the_road_first_and_then_why() -> None:
         "  because a prompt clears the bar\n"
         "  because the cheapest road that clears the bar wins: a better prompt"
     )
+
+
+def test_above_a_base_that_is_never_right_a_road_has_to_reach_what_is_needed() -> None:
+    def tried(*scores: float | None, clears: bool = True) -> list[Tried]:
+        return [
+            Tried("prompt", f"prompt-v{n}", clears, score, None, "g") for n, score in enumerate(scores, 1)
+        ]
+
+    first, third = tried(0.0, 0.097), tried(0.0, 0.097, 0.105)
+    assert advise(ASKED, third).recommendation == "prompt"
+    needed = {**ASKED, "score_needed": 0.8}
+    gains = advise(needed, first)
+    assert (gains.recommendation, gains.roads["prompt"]) == ("prompt", "open")
+    assert "the best without a training reaches 9.7%, and 80.0% is needed" in gains.reasons
+    over = advise(needed, third)
+    assert (over.recommendation, over.roads["prompt"]) == ("fine-tune", "left")
+    assert advise({**ASKED, "score_needed": 0.1}, third).roads["prompt"] == "clears"
+    assert advise(needed, tried(None)).recommendation is None
+    assert advise(needed, tried(0.9, clears=False)).roads["prompt"] == "open"
+
+
+@given(st.floats(0, 1), st.floats(0, 1))
+def test_to_need_more_never_leads_to_a_cheaper_road(one: float, other: float) -> None:
+    low, high = sorted((one, other))
+    tried = [Tried("prompt", "a", True, 0.4, 1.0, "g"), Tried("prompt", "b", True, 0.41, 1.0, "g")]
+    roads = [advise({**ASKED, "score_needed": needed}, tried).recommendation for needed in (low, high)]
+    assert [ROADS.index(road) for road in roads if road] == sorted(
+        ROADS.index(road) for road in roads if road
+    )

@@ -223,7 +223,11 @@ def _road(report: Report) -> dict[str, Any] | None:
     rows = []
     for row in road.road_rows(held):
         told = [
-            ": ".join(clean(text, NAME_LIMIT) for text in (each["arm"], road.measured(each)) if text)
+            ": ".join(
+                clean(text, NAME_LIMIT)
+                for text in (each["arm"], road.measured(each, held["requirements"].get("score_needed")))
+                if text
+            )
             for each in row.tried[:MOST_TRIED]
         ]
         rows.append((row.name, "; ".join([row.state, *told])))

@@ -88,8 +88,8 @@ def road_rows(road: Mapping[str, Any]) -> list[RoadRow]:
     ]
 
 
-def measured(tried: Mapping[str, Any]) -> str:
-    """`76.3% exact_match, falls short`, or why no report says so."""
+def measured(tried: Mapping[str, Any], needed: float | None = None) -> str:
+    """`76.3% exact_match, falls short`, or why no report says so. `needed` is the score that the task needs."""
     if tried["why"] is not None:
         return f"not borne out: {tried['why']}"
     if tried["score"] is None:
@@ -97,6 +97,8 @@ def measured(tried: Mapping[str, Any]) -> str:
     score = f"{numbers.percent(tried['score'])} {tried['metric']}"
     if tried["arm"] == "base":
         return f"{score}, from which the bar is measured"
+    if tried["clears"] and needed is not None and tried["score"] < needed:
+        return f"{score}, below the {numbers.percent(needed)} that are needed"
     return f"{score}, {'clears the bar' if tried['clears'] else 'falls short'}"
 
 
@@ -117,7 +119,9 @@ def asked_for(road: Mapping[str, Any]) -> list[tuple[str, str]]:
         "locales": "locales",
         "labelled_rows": "labelled rows",
     }
-    return [(words, _value(road["requirements"].get(key))) for key, words in names.items()]
+    told = [(words, _value(road["requirements"].get(key))) for key, words in names.items()]
+    needed = _needed(road)
+    return told if needed is None else [*told, ("score needed", numbers.percent(needed))]
 
 
 def road_section(report: Report) -> Iterator[Markdown]:
@@ -125,7 +129,7 @@ def road_section(report: Report) -> Iterator[Markdown]:
     if not (road := report.get("road")):
         return
     head = "road, the cheapest first|by the matrix|tried"
-    lines = [line for row in road_rows(road) for line in _lines(row)]
+    lines = [line for row in road_rows(road) for line in _lines(row, _needed(road))]
     roads = table(head, "lll", lines, lambda line: line, len(lines))
     task = table(
         "|".join(words for words, _ in asked_for(road)),
@@ -137,10 +141,15 @@ def road_section(report: Report) -> Iterator[Markdown]:
     yield blocks(escape(headline(road), SENTENCE_LIMIT), *roads, *why, *task, *_in_its_words(road))
 
 
-def _lines(row: RoadRow) -> Iterator[Sequence[Markdown]]:
+def _needed(road: Mapping[str, Any]) -> float | None:
+    needed: float | None = road["requirements"].get("score_needed")
+    return needed
+
+
+def _lines(row: RoadRow, needed: float | None) -> Iterator[Sequence[Markdown]]:
     """A line for each thing tried on a road, the road told once."""
     bold = "**" if row.wins else ""
-    told = [_tried(each) for each in row.tried[:_MOST_TRIED]] or [Markdown("not tried")]
+    told = [_tried(each, needed) for each in row.tried[:_MOST_TRIED]] or [Markdown("not tried")]
     if len(row.tried) > _MOST_TRIED:
         told.append(Markdown(f"and {numbers.count(len(row.tried) - _MOST_TRIED)} more"))
     yield [Markdown(f"{bold}{row.name}{bold}"), Markdown(f"{bold}{row.state}{bold}"), told[0]]
@@ -148,11 +157,13 @@ def _lines(row: RoadRow) -> Iterator[Sequence[Markdown]]:
         yield [Markdown(""), Markdown(""), text]
 
 
-def _tried(tried: Mapping[str, Any]) -> Markdown:
+def _tried(tried: Mapping[str, Any], needed: float | None) -> Markdown:
     arm = [code(tried["arm"], NAME_LIMIT)] if tried["arm"] else []
     report = f" ({code(tried['report'], NAME_LIMIT)})" if tried["report"] and tried["why"] is None else ""
     said = f"; it says “{escape(tried['outcome'], _WORDS_LIMIT)}”"
-    return Markdown(": ".join([*arm, Markdown(escape(measured(tried), SENTENCE_LIMIT) + report + said)]))
+    return Markdown(
+        ": ".join([*arm, Markdown(escape(measured(tried, needed), SENTENCE_LIMIT) + report + said)])
+    )
 
 
 def _in_its_words(road: Mapping[str, Any]) -> Iterator[Markdown]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal, get_args
 
 Road = Literal["prompt", "rag", "routing", "fine-tune"]
@@ -137,14 +137,25 @@ def advise(
 ) -> Advice:
     """What the matrix says of a task. `requirements` are those of decision.yaml, `tried` in the order of trying."""
     limits = thresholds or Thresholds()
+    tried = [of_use(each, requirements.get("score_needed")) for each in tried]
     asked = _questions(requirements, tried, limits)
     roads = {road_of(each) for each in asked.known()}
     states = {road: _same([state_of(road, each) for each in asked.known()]) for road in ROADS}
     if len(roads) > 1:
         missing = tuple(_missing(requirements, tried, asked, limits))
-        return Advice(None, tuple(_reasons(requirements, asked, limits, None)), missing, asked, states)
+        reasons = tuple(_reasons(requirements, tried, asked, limits, None))
+        return Advice(None, reasons, missing, asked, states)
     (road,) = roads
-    return Advice(road, tuple(_reasons(requirements, asked, limits, road)), (), asked, states)
+    return Advice(road, tuple(_reasons(requirements, tried, asked, limits, road)), (), asked, states)
+
+
+def of_use(tried: Tried, needed: float | None) -> Tried:
+    """What was tried, held to the score that the task needs: above a base that is never right, any prompt is better."""
+    if needed is None or tried.clears is False:
+        return tried
+    if tried.score is None:
+        return replace(tried, clears=None)
+    return replace(tried, clears=tried.clears if tried.score >= needed else False)
 
 
 def _same(states: list[State]) -> State:
@@ -280,11 +291,16 @@ def _matters(asked: Questions, name: str) -> bool:
 
 
 def _reasons(
-    requirements: Mapping[str, Any], asked: Questions, limits: Thresholds, road: Road | None
+    requirements: Mapping[str, Any],
+    tried: Sequence[Tried],
+    asked: Questions,
+    limits: Thresholds,
+    road: Road | None,
 ) -> Iterator[str]:
     """In the matrix' own terms: what the task asks for, what was tried, and why that leads here."""
     yield from _of_the_task(requirements, asked, limits)
     yield from _of_what_was_tried(asked)
+    yield from _of_what_is_needed(requirements.get("score_needed"), tried)
     if road is not None:
         yield f"{CHEAPEST}: {IN_WORDS[road]}"
 
@@ -307,6 +323,12 @@ def _of_the_task(requirements: Mapping[str, Any], asked: Questions, limits: Thre
     if asked.rows is False:
         needed = rows_needed(requirements, limits) or limits.min_rows
         yield f"too few labelled rows to train on: {requirements['labelled_rows']} of {needed}"
+
+
+def _of_what_is_needed(needed: float | None, tried: Sequence[Tried]) -> Iterator[str]:
+    scores = [each.score for each in tried if each.road != "fine-tune" and each.score is not None]
+    if needed is not None and scores and max(scores) < needed:
+        yield f"the best without a training reaches {max(scores):.1%}, and {needed:.1%} is needed"
 
 
 def _of_what_was_tried(asked: Questions) -> Iterator[str]:

@@ -21,6 +21,7 @@ REQUIREMENTS: Final[Mapping[str, str]] = {
     "labels_stable_months": "for how long have the answers' classes been the same?",
     "locales": "a list of the languages that callers write in, such as [en, es]",
     "labelled_rows": "how many rows have an answer that a person vouches for?",
+    "score_needed": "from which share of right answers on is it of use, such as 0.8? Below it no road has arrived.",
 }
 QUESTIONS: Final[Mapping[str, str]] = {
     "question": "one sentence: what should this model decide or write, and for whom?",
