@@ -56,7 +56,7 @@ def called() -> set[str]:
     files = [
         *(SOURCE / "training" / "bedrock").glob("*.py"),
         SOURCE / "training" / "trainers" / "bedrock.py",
-        SOURCE / "commands" / "doctor_bedrock.py",
+        SOURCE / "commands" / "onboarding" / "doctor_bedrock.py",
         *(path for path in (SOURCE / "evaluation").rglob("bedrock.py")),
     ]
     known = operations()
