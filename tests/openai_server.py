@@ -124,9 +124,10 @@ class OpenAIServer:
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._stop.wait()
-        server.close()
-        # A connection that was just accepted is known some turns of the loop later, and a closed one gone.
+        # A connection that was just accepted is known some turns of the loop later, and a closed one gone. One that
+        # becomes known when the server is closed already would never be closed itself.
         await _turns()
+        server.close()
         talks = list(self._talks)
         for task in talks:
             task.cancel()
