@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from github_server import GitHubServer
-from liftgate.commands.publishing.dispatch import Dispatcher
+from liftgate.commands.publishing.dispatch import Dispatcher, failed
 from liftgate.github.client import connect
 from liftgate.publishing.outcome import AliasOutcome, ChangeReport, Waiting
 from publish_world import BOT, NAME
@@ -148,3 +149,51 @@ def test_a_workflow_that_is_not_there_or_an_answer_that_is_lost_is_told(server: 
     del repo.workflows["evaluate.yml"]
     (note,) = go_on(server, TRAINED).notes
     assert "the default branch has no such workflow" in note
+
+
+APPROVED = AliasOutcome(
+    "toy", ("data",), "running", "", digest=DIGEST, provider="local", next_step="train", stage="training",
+    report={"estimate": {"usd_per_hour": "10.00"}},
+)  # fmt: skip
+
+
+def notes_of(
+    server: GitHubServer, outcome: AliasOutcome, own_run: str = "", hours: float = 1.5
+) -> tuple[str, ...]:
+    github = connect("token-of-this-job", NAME, server.url, sleep=lambda _: None)
+    pull = github.pull(7)
+    assert pull is not None
+    began = datetime.datetime.fromisoformat(next(iter(server.repository(NAME).runs.values()))["created_at"])
+    now = began + datetime.timedelta(hours=hours)
+    change = ChangeReport(("data",), BASE, pull.head_sha, (outcome,))
+    return Dispatcher(github, PAGE, "main", own_run, lambda: now).go_on(change, pull).notes
+
+
+def test_a_training_of_our_own_machine_that_goes_on_is_told_with_what_it_bills(server: GitHubServer) -> None:
+    go_on(server, APPROVED)
+    run = server.repository(NAME).runs[server.repository(NAME).dispatches[0]["run_id"]]
+    run["status"], run["conclusion"] = "in_progress", None
+    assert notes_of(server, APPROVED) == (
+        "train.yml for toy is at work, for 1 h 30 min at most, and bills: 15.00 USD at most so far, "
+        "at 10.00 USD an hour",
+    )
+    free = replace(APPROVED, report={"estimate": {"usd_per_hour": "0"}})
+    assert notes_of(server, free) == ("train.yml for toy is at work, for 1 h 30 min at most",)
+    assert notes_of(server, APPROVED, own_run=str(run["id"])) == ()
+    assert notes_of(server, APPROVED, hours=-1) == ()
+    assert notes_of(server, replace(APPROVED, provider="openai")) == ()
+    run["status"] = "queued"
+    assert notes_of(server, APPROVED) == ()
+
+
+def test_a_failed_job_is_told_where_its_end_is_waited_for() -> None:
+    told = list(failed(ChangeReport(("data",), BASE, HEAD, (APPROVED, replace(TRAINED, alias="other")))))
+    assert told == [
+        "a job of this run failed, so nothing goes on for toy: the job's log says why its training did not end. "
+        "Mend that and re-run the failed jobs; what is trained and answered is kept",
+        "a job of this run failed, so nothing goes on for other: the job's log says why its evaluation did not end. "
+        "Mend that and re-run the failed jobs; what is trained and answered is kept",
+    ]
+    assert (
+        list(failed(ChangeReport(("data",), BASE, HEAD, (WAITING, replace(APPROVED, state="block"))))) == []
+    )

@@ -45,9 +45,9 @@ def test_every_id_of_the_source_is_in_a_table_and_every_entry_is_an_id_of_the_so
 
 def test_what_is_said_otherwise_than_by_a_finding_is_still_said() -> None:
     assert "[merged-differs]" in (SOURCE / "commands" / "launching" / "merging.py").read_text("utf-8")
-    assert "Finding(finding.rule, Severity.ERROR" in (SOURCE / "commands" / "launching" / "hosted_flow.py").read_text(
-        "utf-8"
-    )
+    assert "Finding(finding.rule, Severity.ERROR" in (
+        SOURCE / "commands" / "launching" / "hosted_flow.py"
+    ).read_text("utf-8")
     bracketed = {
         word
         for path in SOURCE.rglob("*.py")

@@ -59,6 +59,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help="environment variable that holds the token (default: GITHUB_TOKEN)",
     )
+    parser.add_argument(
+        "--run-failed",
+        action="store_true",
+        help="a job of this run failed: say so where its end is waited for (train.yml and evaluate.yml give it)",
+    )
     parser.add_argument("--no-dispatch", action="store_true", help="start neither train.yml nor evaluate.yml")
     parser.add_argument("--json", action="store_true", help="the outputs as one JSON object on stdout")
     add_ledger(parser)

@@ -9,10 +9,12 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Final
 
 from liftgate.github.api import PullRequest
 from liftgate.publishing.outcome import AliasOutcome, ChangeReport
+from liftgate.report import numbers
 
 WORKFLOWS: Final[Mapping[str, str]] = {"train": "train.yml", "evaluate": "evaluate.yml"}
 DONE: Final = "completed"
@@ -80,6 +82,27 @@ def running(
             continue
         return run
     return None
+
+
+def at_work(
+    dispatch: Dispatch, run: Mapping[str, Any], rate: Decimal | None, now: datetime.datetime
+) -> str | None:
+    """What a run that goes on has cost by now, in a sentence; None where it has not begun or is over.
+
+    `rate` is in USD an hour, None where no machine is paid by the hour. GitHub tells when a run began, with what it
+    waited for its reviewers in it, so that both numbers are the most that it can be.
+    """
+    began = _time(run.get("run_started_at") or run.get("created_at"))
+    if run.get("status") != "in_progress" or began is None or now < began:
+        return None
+    seconds = (now - began).total_seconds()
+    paid = ""
+    if rate is not None and rate > 0:
+        hours = Decimal(round(seconds)) / 3600
+        paid = f", and bills: {numbers.usd(hours * rate)} at most so far, at {numbers.usd(rate)} an hour"
+    return (
+        f"{dispatch.workflow} for {dispatch.alias} is at work, for {numbers.seconds(seconds)} at most{paid}"
+    )
 
 
 def _before(this: str | None, that: str | None) -> bool:

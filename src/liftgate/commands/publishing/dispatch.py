@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import datetime
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from liftgate.github.api import GitHub, GitHubRefused, PullRequest
-from liftgate.publishing.dispatches import Dispatch, asked_for, running
+from liftgate.publishing.dispatches import Dispatch, asked_for, at_work, running
 from liftgate.publishing.outcome import AliasOutcome, ChangeReport
 
 
 @dataclass(frozen=True)
 class Dispatcher:
-    """`server` is the address of GitHub's pages, such as https://github.com."""
+    """`server` is the address of GitHub's pages, such as https://github.com; `own_run` the id of the run this is."""
 
     github: GitHub
     server: str
     default_branch: str
+    own_run: str = ""
+    now: Callable[[], datetime.datetime] = lambda: datetime.datetime.now(datetime.UTC)
 
     def go_on(self, change: ChangeReport, pull: PullRequest) -> ChangeReport:
         """Start what is asked for and not started yet; the change with what there is to know about it."""
@@ -25,27 +29,39 @@ class Dispatcher:
         notes: list[str] = []
         for dispatch in asked_for(change, pull):
             try:
-                url = self._started(dispatch, pull)
+                run = self._started(dispatch, pull)
             except GitHubRefused as refused:
                 notes.append(self._by_hand(dispatch, _why(refused)))
                 continue
-            if url is None and pull.from_fork(self.github.repository):
+            if run is None and pull.from_fork(self.github.repository):
                 # Its rows and prompts meet a secret only after somebody who may has looked at them.
                 notes.append(self._by_hand(dispatch, "the change comes from a fork"))
                 continue
-            if url is None:
+            if run is None:
                 try:
                     self.github.dispatch(dispatch.workflow, self.default_branch, dispatch.inputs)
-                    url = self._started(dispatch, pull)
+                    run = self._started(dispatch, pull)
                 except GitHubRefused as refused:
                     notes.append(self._by_hand(dispatch, _why(refused)))
-            if url is not None:
-                links[dispatch.alias] = url
+            if run is not None:
+                links[dispatch.alias] = str(run.get("html_url") or "")
+                notes += self._at_work(dispatch, run, change)
         outcomes = tuple(_linked(outcome, links.get(outcome.alias)) for outcome in change.outcomes)
         return replace(change, outcomes=outcomes, notes=(*change.notes, *notes))
 
-    def _started(self, dispatch: Dispatch, pull: PullRequest) -> str | None:
-        """The address of the run; None when there is none."""
+    def _at_work(self, dispatch: Dispatch, run: Mapping[str, Any], change: ChangeReport) -> Iterator[str]:
+        """A training of our own machines that goes on, and bills: the ledger says nothing of it before it ends."""
+        (outcome,) = (each for each in change.outcomes if each.alias == dispatch.alias)
+        ours = outcome.state == "running" and outcome.stage == "training" and outcome.provider == "local"
+        if not ours or str(run.get("id")) == self.own_run:
+            return
+        priced = ((outcome.report or {}).get("estimate") or {}).get("usd_per_hour")
+        said = at_work(dispatch, run, None if priced is None else Decimal(priced), self.now())
+        if said is not None:
+            yield said
+
+    def _started(self, dispatch: Dispatch, pull: PullRequest) -> Mapping[str, Any] | None:
+        """The run; None when there is none."""
         path = f"/actions/workflows/{dispatch.workflow}/runs?event=workflow_dispatch&per_page=100"
         listed: Mapping[str, Any] = self.github.request("GET", path) or {}
         runs = listed.get("workflow_runs") or []
@@ -57,13 +73,23 @@ class Dispatcher:
             if each.event == "labeled" and each.label == dispatch.label
         ]
         pushed, last = self.github.pushed_at(pull.number), labelled[-1] if labelled else None
-        found = running(dispatch, runs, self.default_branch, pushed, last)
-        return None if found is None else str(found.get("html_url") or "")
+        return running(dispatch, runs, self.default_branch, pushed, last)
 
     def _by_hand(self, dispatch: Dispatch, why: str) -> str:
         place = f"{self.server}/{self.github.repository}/actions/workflows/{dispatch.workflow}"
         given = ", ".join(f"{name} {value}" for name, value in dispatch.inputs.items() if value)
         return f"{dispatch.workflow} was not started: {why}. Start it by hand at {place} with {given}"
+
+
+def failed(change: ChangeReport) -> Iterator[str]:
+    """What a run says whose own jobs failed, of each alias that waits for them: else all would seem to go on."""
+    for outcome in change.outcomes:
+        if outcome.state == "running" and outcome.next_step is not None:
+            step = "training" if outcome.next_step == "train" else "evaluation"
+            yield (
+                f"a job of this run failed, so nothing goes on for {outcome.alias}: the job's log says why its {step} "
+                "did not end. Mend that and re-run the failed jobs; what is trained and answered is kept"
+            )
 
 
 def _why(refused: GitHubRefused) -> str:

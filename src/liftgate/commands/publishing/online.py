@@ -11,7 +11,7 @@ from typing import Final
 from liftgate.commands.publishing import files as publish_files
 from liftgate.commands.publishing import judged as publish_judging
 from liftgate.commands.publishing import target as publish_target
-from liftgate.commands.publishing.dispatch import Dispatcher
+from liftgate.commands.publishing.dispatch import Dispatcher, failed
 from liftgate.commands.publishing.session import Session, told
 from liftgate.commands.publishing.status import Statuses, StatusRefused
 from liftgate.commands.publishing.target import Target
@@ -113,7 +113,10 @@ class Online:
         change = publish_judging.judge_target(
             self.arguments.root, target, ledger=self.arguments.ledger, repository=self.github.repository
         )
-        self.change = change = self._gone_on(change, target)
+        change = self._gone_on(change, target)
+        if self.arguments.run_failed:
+            change = replace(change, notes=(*change.notes, *failed(change)))
+        self.change = change
         return change
 
     def _gone_on(self, change: ChangeReport, target: Target) -> ChangeReport:
@@ -124,7 +127,8 @@ class Online:
         try:
             if not publish_target.still(self.github, target):
                 return change
-            return Dispatcher(self.github, self.server, target.default_branch).go_on(change, pull)
+            own = self.environment.get("GITHUB_RUN_ID", "")
+            return Dispatcher(self.github, self.server, target.default_branch, own).go_on(change, pull)
         except Exception as error:
             return replace(change, notes=(*change.notes, f"nothing more was started: {told(error)}"))
 
