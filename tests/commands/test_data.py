@@ -155,7 +155,7 @@ def test_adopting_says_why_each_row_is_left_out(tmp_path: Path, capsys: pytest.C
     words = ("adopt", str(file), "--labels", "order,billing", "--without", str(golden), "--out", str(out))
     assert run(*words) == 0
     assert capsys.readouterr().err == (
-        f"{out}: 1 rows\n"
+        f"{out}: 1 row\n"
         "  left out: 1 that repeat a question\n"
         "  left out: 1 that repeat a question with another answer\n"
         "  left out: 1 with another label\n"
@@ -177,7 +177,9 @@ def test_near_copies_among_the_cases_are_not_counted_as_rows_left_out(
     rows = write(tmp_path / "rows.jsonl", labelled("Can I pay in crowns at the till?", "bill"))
     capsys.readouterr()
     run("adopt", str(rows), "--without", str(golden), "--out", str(out))
-    assert capsys.readouterr().err == f"{out}: 1 rows\n"
+    assert capsys.readouterr().err == f"{out}: 1 row\n"
+    run("adopt", str(rows), "--without", str(golden), "--out", str(golden))
+    assert capsys.readouterr().err == f"{golden}: 1 row, in place of the 2 lines that were there\n"
 
 
 def test_adopting_nothing_is_refused(tmp_path: Path) -> None:

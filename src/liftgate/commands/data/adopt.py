@@ -54,6 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
         prompt_prints,
     )
     from liftgate.files import read_bytes, sha256_file, write_jsonl
+    from liftgate.report.numbers import plural
 
     rows = read_dataset(arguments.file).rows
     adoption = Adoption(
@@ -80,11 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
         taken = [row for index, row in enumerate(taken) if index not in leaks]
     if not taken:
         raise InputError(f"{arguments.file}: no row is left", hint="check --labels and --without")
+    before = arguments.out.read_bytes().count(b"\n") if arguments.out.is_file() else None
     write_jsonl(arguments.out, taken)
     said = {"file": str(arguments.out), "rows": len(taken), "sha256": sha256_file(arguments.out)}
     why = "".join(
         f"  left out: {count:,} {LEFT_OUT[reason]}\n" for reason, count in left.most_common() if count
     )
     machine = {"schema_version": 1, **said, "left_out": left.total(), "left_out_by_reason": dict(+left)}
-    answer(arguments, machine, f"{arguments.out}: {len(taken):,} {arguments.form}\n{why}")
+    instead = "" if before is None else f", in place of the {before:,} lines that were there"
+    answer(arguments, machine, f"{arguments.out}: {plural(len(taken), arguments.form[:-1])}{instead}\n{why}")
     return ExitCode.PASS
