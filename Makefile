@@ -73,10 +73,11 @@ $(PAGE): requirements/page/package-lock.json $(STAMP)
 		else echo "npm is missing: nothing holds report.html against axe-core"; fi
 	@touch $(PAGE)
 
-# In the order of their names: the demo takes longest, and begins beside the first of the others.
+# The demo alone, on all cores, then the others side by side: its training shares no core well.
 acceptance: install $(VOCABULARY) $(SERVERS) $(GATEWAYS) $(PAGE)
+	@$(MALLOC) $(BIN)/python -m pytest -m acceptance tests/acceptance/test_demo.py
 	@$(MALLOC) $(BIN)/python -m pytest -m acceptance --durations=12 --numprocesses 2 --dist loadfile \
-		--no-loadscope-reorder
+		--ignore tests/acceptance/test_demo.py
 
 docs: install
 	@$(BIN)/python tools/write_files_doc.py
