@@ -1,6 +1,6 @@
 """Minutes of hostile bytes: whatever the input, `validate` answers with findings or one sentence, soon.
 
-`LIFTGATE_FUZZ_SECONDS` sets how long (default 45) and `LIFTGATE_FUZZ_SEED` where to begin, so that a failure,
+`LIFTGATE_FUZZ_SECONDS` sets how long (default 30) and `LIFTGATE_FUZZ_SEED` where to begin, so that a failure,
 which prints its seed, can be played again.
 """
 
@@ -22,7 +22,7 @@ from liftgate.cli import main
 from liftgate.errors import ExitCode
 
 EXAMPLES: Final = Path(__file__).parents[1] / "examples"
-SECONDS: Final = float(os.environ.get("LIFTGATE_FUZZ_SECONDS", "45"))
+SECONDS: Final = float(os.environ.get("LIFTGATE_FUZZ_SECONDS", "30"))
 FIRST_SEED: Final = int(os.environ.get("LIFTGATE_FUZZ_SEED", "0"))
 HANG_S: Final = 60
 
