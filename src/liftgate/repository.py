@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime
 import os
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -177,13 +177,16 @@ def tree(root: Path, commit: str, *folders: str) -> list[TreeEntry]:
     return found
 
 
-def blobs(root: Path, ids: Sequence[str]) -> Iterator[bytes]:
-    """The bytes of many blobs in the order asked for, by one git process. Raises `InputError` for one that is gone."""
+def blobs(root: Path, ids: Sequence[str], environment: Mapping[str, str] | None = None) -> Iterator[bytes]:
+    """The bytes of many blobs in the order asked for, by one git process. Raises `InputError` for one that is gone.
+
+    An id is whatever names a blob, such as `commit:path`; `environment` is git's own instead of this process's.
+    """
     if not ids:
         return
     command = ["git", "-C", str(root), "cat-file", "--batch"]
     try:
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
     except FileNotFoundError:
         raise InputError("git is not installed", hint="install git; Liftgate reads history with it") from None
     with process:

@@ -17,6 +17,7 @@ from typing import Final
 
 from liftgate.errors import InputError
 from liftgate.git_credentials import with_token
+from liftgate.repository import blobs
 from liftgate.training.ledger import LedgerRefused
 
 BRANCH: Final = "liftgate-ledger"
@@ -146,17 +147,10 @@ class GitBranch:
 
     def _blobs(self, objects: list[str]) -> list[bytes]:
         """The bytes of objects that are here, by one git process."""
-        answer = self._git("cat-file", "--batch", given="".join(f"{each}\n" for each in objects).encode())
-        found, at = [], 0
-        for _ in objects:
-            end = answer.index(b"\n", at)
-            about = answer[at:end].split()
-            if len(about) != 3 or about[1] != b"blob":
-                raise self._refused("cannot be read", "an entry is missing")
-            start, size = end + 1, int(about[2])
-            found.append(answer[start : start + size])
-            at = start + size + 1
-        return found
+        try:
+            return list(blobs(self.root, objects, _environment()))
+        except InputError:
+            raise self._refused("cannot be read", "an entry is missing") from None
 
     def _bring(self, refs: Mapping[str, str]) -> None:
         """Fetch what these refs name where it is not here yet."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from liftgate.commands.asking.answerers import endpoint_of, endpoint_of_suite, in_order
+from liftgate.commands.asking.forecasting import first_pass
 from liftgate.commands.asking.graders import Budget
 from liftgate.commands.asking.one_arm import evaluate, evaluate_pair
 from liftgate.commands.asking.spending import Spending
@@ -194,7 +195,7 @@ class Answering:
         repeats: range | None = None,
         quality_repeats: range = range(1),
     ) -> EvalRun:
-        first = range(1 if endpoint.deterministic else self.policy.safety.first_pass_runs)
+        first = first_pass(endpoint, self.policy)
         with self._interruptible(f"{arm.name} was"):
             return evaluate(
                 self.suite,

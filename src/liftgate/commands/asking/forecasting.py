@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from liftgate.evaluation.forecast import ArmToAsk
     from liftgate.evaluation.responses import ResponseStore
     from liftgate.evaluation.suite_folder import SuiteFolder
+    from liftgate.policy import Policy
     from liftgate.project import Ruler, Subject
     from liftgate.registry.models import Alias, Model, Variant
     from liftgate.training.cost import TokenPrice
@@ -45,6 +47,29 @@ def evaluation_cost(
     finally:
         if kept is not None:
             kept.close()
+
+
+def to_be_asked(
+    suite: SuiteFolder,
+    arm: Arm,
+    endpoint: Endpoint,
+    model: str,
+    price: TokenPrice | None,
+    policy: Policy,
+    store: ResponseStore | None,
+) -> ArmToAsk:
+    """The first pass of an arm, as it would be asked of `endpoint`; what the store holds costs nothing."""
+    from liftgate.commands.asking.graders import later_of
+    from liftgate.commands.asking.one_arm import asking_of
+    from liftgate.evaluation.forecast import ArmToAsk
+
+    asking = asking_of(suite, arm, endpoint, None, store, (0,), first_pass(endpoint, policy), None)
+    return ArmToAsk(arm.name, model, asking, later_of(suite, arm, asking), price)
+
+
+def first_pass(endpoint: Endpoint, policy: Policy) -> range:
+    """Repeats of a safety case before any is in doubt: what always answers the same is asked once."""
+    return range(1 if endpoint.deterministic else policy.safety.first_pass_runs)
 
 
 class _Arms:
@@ -83,21 +108,17 @@ class _Arms:
         return found
 
     def _arm(self, arm: Arm) -> ArmToAsk:
-        from liftgate.commands.asking.graders import later_of
-        from liftgate.commands.asking.one_arm import asking_of
-        from liftgate.evaluation.forecast import Again, ArmToAsk
+        from liftgate.evaluation.forecast import Again
         from liftgate.verdict.reproduction import REPEATS
         from liftgate.verdict.sample import SAMPLE
 
         endpoint, model, price = self._asked(arm)
         safety = self.ruler.policy.safety
-        first = range(1 if endpoint.deterministic else safety.first_pass_runs)
-        asking = asking_of(self.suite, arm, endpoint, None, self.store, (0,), first, None)
         trained = arm.kind in ("candidate", "promoted")
         compared = arm.name in ("base", "candidate")
         again = Again(safety.confirm_runs, len(REPEATS), SAMPLE) if compared else Again()
-        later = later_of(self.suite, arm, asking)
-        return ArmToAsk(arm.name, model, asking, later, price, trained, again)
+        asked = to_be_asked(self.suite, arm, endpoint, model, price, self.ruler.policy, self.store)
+        return replace(asked, trained=trained, again=again)
 
     def _asked(self, arm: Arm) -> tuple[Endpoint, str, TokenPrice | None]:
         from liftgate.commands.asking.spending import answer_price

@@ -127,10 +127,9 @@ class CycleAnswering(Answering):
 
     def _cannot_end(self, arms: Sequence[Arm], endpoints: Mapping[str, Endpoint]) -> list[Finding]:
         """What the budget has against the cycle before anything is asked; what is answered already costs nothing."""
-        from liftgate.commands.asking.graders import later_of
-        from liftgate.commands.asking.one_arm import asking_of
+        from liftgate.commands.asking.forecasting import to_be_asked
         from liftgate.commands.asking.spending import answer_price
-        from liftgate.evaluation.forecast import ArmToAsk, forecast
+        from liftgate.evaluation.forecast import forecast
         from liftgate.training.budget import cents
         from liftgate.verdict.gate import UNFINISHED
 
@@ -139,10 +138,9 @@ class CycleAnswering(Answering):
         to_ask, prices = [], self.spending.prices
         for arm in arms:
             endpoint = endpoints[arm.model]
-            safety = range(1 if endpoint.deterministic else self.policy.safety.first_pass_runs)
-            asking = asking_of(self.suite, arm, endpoint, None, self.store, range(1), safety, None)
-            later = later_of(self.suite, arm, asking)
-            to_ask.append(ArmToAsk(arm.name, self._name(arm), asking, later, self.prices.get(id(endpoint))))
+            price = self.prices.get(id(endpoint))
+            asked = (self.suite, arm, endpoint, self._name(arm), price, self.policy, self.store)
+            to_ask.append(to_be_asked(*asked))
         cost = forecast(to_ask, "evals/prices.yaml", lambda kind, model: answer_price(prices, kind, model))
         if cost.usd is None:
             return []  # a missing price is told where the answers are paid for
@@ -155,17 +153,8 @@ class CycleAnswering(Answering):
         )
         return [Finding(UNFINISHED, Severity.WARNING, message)]
 
-    def _answer(
-        self,
-        arm: Arm,
-        endpoint: Endpoint,
-        model: str,
-        against: EvalRun | None = None,
-        only: Sequence[str] | None = None,
-        repeats: range | None = None,
-        quality_repeats: range = range(1),
-    ) -> EvalRun:
-        run = super()._answer(arm, endpoint, model, against, only, repeats, quality_repeats)
+    def _answer(self, *asked: Any, **more: Any) -> EvalRun:
+        run = super()._answer(*asked, **more)
         self.judged_usd += Decimal(run.meta["usage"].get("judge_usd", "0"))
         return run
 
